@@ -1,0 +1,1 @@
+"""The Llama family: configuration, weights, and the transformer."""

@@ -1,0 +1,24 @@
+"""Fixtures that several rooms share."""
+
+from pathlib import Path
+
+import pytest
+
+from membound.model.local import default_model_path
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    """Where the real model lies; `scripts/test` fetches it, a bare `pytest` may run without."""
+    try:
+        return default_model_path()
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The reference outputs, described in `tests/data/README.md`."""
+    return DATA
