@@ -1,0 +1,6 @@
+"""GGUF model files: metadata and tensors in one file that can be mapped into memory.
+
+spec    the numbers that the format fixes, and `GGUFError`
+cursor  little-endian values out of bytes, never past their end
+reader  `read_gguf`: a file's metadata and its tensors
+"""

@@ -1,0 +1,132 @@
+"""Q8_0, Q4_0, Q4_1, Q5_0, Q5_1: 32 weights on one line, and where each of them lies on it.
+
+    *_0:  weight = scale * code               code is signed, or shifted by half its range
+    *_1:  weight = scale * code + low         code counts up from the lowest weight
+
+Byte for byte what `quantize_row_*_ref` of ggml-quants.c (ggml) writes.
+"""
+
+import numpy as np
+
+from membound.arrays import Array, Float32
+from membound.quant.formats.codes import (
+    add_fifth_bit,
+    fifth_bits,
+    invert,
+    split_nibbles,
+    to_nibbles,
+    widest,
+)
+from membound.quant.formats.layout import BlockFormat, packed
+
+Q8_0_BLOCK = packed(("scale", "<f2"), ("codes", "i1", 32))
+Q4_0_BLOCK = packed(("scale", "<f2"), ("nibbles", "u1", 16))
+Q4_1_BLOCK = packed(("scale", "<f2"), ("low", "<f2"), ("nibbles", "u1", 16))
+Q5_0_BLOCK = packed(("scale", "<f2"), ("fifth_bits", "<u4"), ("nibbles", "u1", 16))
+Q5_1_BLOCK = packed(("scale", "<f2"), ("low", "<f2"), ("fifth_bits", "<u4"), ("nibbles", "u1", 16))
+
+
+def column(field: Array) -> Float32:
+    """One number per block as a float32 column, to meet that block's row of weights."""
+    return field.astype(np.float32)[:, np.newaxis]
+
+
+def decode_q8_0(blocks: Array, weights: Float32) -> None:
+    """`weight = scale * code`, code from -128 to 127."""
+    weights[:] = blocks["codes"]
+    weights *= column(blocks["scale"])
+
+
+def encode_q8_0(weights: Float32, blocks: Array) -> None:
+    """Put the largest magnitude on code 127 or -127, and round halves away from zero."""
+    scale = np.abs(weights).max(axis=1, keepdims=True) / np.float32(127)
+    blocks["scale"] = scale[:, 0]
+    weights *= invert(scale)
+    # Adding 0.5 to 0.49999997 would round up to 1 and so to the wrong code: split, then compare.
+    whole = np.trunc(weights)
+    weights -= whole
+    weights *= 2
+    whole += np.trunc(weights, out=weights)
+    blocks["codes"] = whole
+
+
+def decode_q4_0(blocks: Array, weights: Float32) -> None:
+    """`weight = scale * (code - 8)`."""
+    split_nibbles(blocks["nibbles"], weights)
+    weights -= 8
+    weights *= column(blocks["scale"])
+
+
+def decode_q5_0(blocks: Array, weights: Float32) -> None:
+    """`weight = scale * (code - 16)`."""
+    split_nibbles(blocks["nibbles"], weights)
+    add_fifth_bit(blocks["fifth_bits"], weights)
+    weights -= 16
+    weights *= column(blocks["scale"])
+
+
+def decode_q4_1(blocks: Array, weights: Float32) -> None:
+    """`weight = scale * code + low`."""
+    split_nibbles(blocks["nibbles"], weights)
+    weights *= column(blocks["scale"])
+    weights += column(blocks["low"])
+
+
+def decode_q5_1(blocks: Array, weights: Float32) -> None:
+    """`weight = scale * code + low`."""
+    split_nibbles(blocks["nibbles"], weights)
+    add_fifth_bit(blocks["fifth_bits"], weights)
+    weights *= column(blocks["scale"])
+    weights += column(blocks["low"])
+
+
+def centred_codes(weights: Float32, blocks: Array, half: int) -> Array:
+    """Put the weight of largest magnitude on code 0, so that code `half` is zero."""
+    scale = widest(weights) / np.float32(-half)
+    blocks["scale"] = scale[:, 0]
+    weights *= invert(scale)
+    weights += np.float32(half + 0.5)
+    return np.minimum(weights, 2 * half - 1, out=weights).astype(np.uint8)
+
+
+def lifted_codes(weights: Float32, blocks: Array, top: int) -> Array:
+    """Put the lowest weight on code 0 and the highest on code `top`."""
+    low = weights.min(axis=1, keepdims=True)
+    scale = (weights.max(axis=1, keepdims=True) - low) / np.float32(top)
+    blocks["scale"] = scale[:, 0]
+    blocks["low"] = low[:, 0]
+    weights -= low
+    weights *= invert(scale)
+    weights += np.float32(0.5)
+    return np.minimum(weights, top, out=weights).astype(np.uint8)
+
+
+def encode_q4_0(weights: Float32, blocks: Array) -> None:
+    """Sixteen codes around zero: -8 to 7 steps."""
+    blocks["nibbles"] = to_nibbles(centred_codes(weights, blocks, half=8))
+
+
+def encode_q4_1(weights: Float32, blocks: Array) -> None:
+    """Sixteen codes from the lowest weight to the highest."""
+    blocks["nibbles"] = to_nibbles(lifted_codes(weights, blocks, top=15))
+
+
+def encode_q5_0(weights: Float32, blocks: Array) -> None:
+    """Thirty-two codes around zero: -16 to 15 steps."""
+    codes = centred_codes(weights, blocks, half=16)
+    blocks["fifth_bits"] = fifth_bits(codes)
+    blocks["nibbles"] = to_nibbles(codes)
+
+
+def encode_q5_1(weights: Float32, blocks: Array) -> None:
+    """Thirty-two codes from the lowest weight to the highest."""
+    codes = lifted_codes(weights, blocks, top=31)
+    blocks["fifth_bits"] = fifth_bits(codes)
+    blocks["nibbles"] = to_nibbles(codes)
+
+
+Q8_0 = BlockFormat("Q8_0", 8, 32, Q8_0_BLOCK, decode_q8_0, encode_q8_0)
+Q4_0 = BlockFormat("Q4_0", 2, 32, Q4_0_BLOCK, decode_q4_0, encode_q4_0)
+Q4_1 = BlockFormat("Q4_1", 3, 32, Q4_1_BLOCK, decode_q4_1, encode_q4_1)
+Q5_0 = BlockFormat("Q5_0", 6, 32, Q5_0_BLOCK, decode_q5_0, encode_q5_0)
+Q5_1 = BlockFormat("Q5_1", 7, 32, Q5_1_BLOCK, decode_q5_1, encode_q5_1)
