@@ -1,0 +1,154 @@
+"""Byte-level BPE from the vocabulary, the merges and the token types that a GGUF file carries.
+
+Text becomes bytes, so any text has tokens; merges make frequent runs of bytes one token. Where the
+idea leaves a choice, ids follow llama.cpp:
+
+- SmolLM2 has no token for 21 of the 256 bytes (control characters, and bytes that are rare or
+  impossible in UTF-8). They are dropped, so such text does not come back from `decode`;
+  `strict=True` raises `ValueError` instead.
+- Special tokens are looked for longest first, each in the whole text.
+"""
+
+import codecs
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+from membound.tokenizer.alphabet import from_alphabet, to_alphabet
+from membound.tokenizer.merges import merge, read_merges
+from membound.tokenizer.pieces import PIECES
+
+# Values of `tokenizer.ggml.token_type`. User-defined tokens are found in any text; control tokens
+# and the unknown token only where special tokens are asked for.
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
+
+
+class Tokenizer:
+    """Encodes text to token ids and decodes them; adds no BOS or EOS token by itself.
+
+    `bos_id` and `eos_id` are None where the file names none.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        merges: Sequence[str],
+        token_types: Sequence[int],
+        *,
+        pre: str,
+        bos_id: int | None = None,
+        eos_id: int | None = None,
+    ):
+        if pre not in PIECES:
+            raise ValueError(f"the pre-tokeniser must be one of {', '.join(PIECES)}, not {pre!r}")
+        if len(token_types) != len(vocabulary):
+            raise ValueError(f"{len(vocabulary)} tokens need as many types, not {len(token_types)}")
+        self.vocabulary = vocabulary
+        self.bos_id = bos_id
+        self.eos_id = eos_id
+        self._pieces = PIECES[pre]
+        self._types = [int(token_type) for token_type in token_types]
+        self._ids = {token: token_id for token_id, token in enumerate(vocabulary)}
+        self._byte_ids = [self._ids.get(to_alphabet(bytes([byte]))) for byte in range(256)]
+        self._merges = read_merges(merges, self._ids)
+        self._special = self._longest_first(UNKNOWN, CONTROL, USER_DEFINED)
+        self._user_defined = self._longest_first(USER_DEFINED)
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
+        """The tokenizer that a GGUF file's metadata describes; `ValueError` for another kind."""
+        model = metadata.get("tokenizer.ggml.model")
+        if model != "gpt2":
+            raise ValueError(f"tokenizer.ggml.model must be 'gpt2' (byte-level BPE), not {model!r}")
+        for key in ("tokens", "merges", "token_type", "pre"):
+            if f"tokenizer.ggml.{key}" not in metadata:
+                raise ValueError(f"the metadata lacks tokenizer.ggml.{key}")
+        return cls(
+            metadata["tokenizer.ggml.tokens"],
+            metadata["tokenizer.ggml.merges"],
+            metadata["tokenizer.ggml.token_type"],
+            pre=metadata["tokenizer.ggml.pre"],
+            bos_id=metadata.get("tokenizer.ggml.bos_token_id"),
+            eos_id=metadata.get("tokenizer.ggml.eos_token_id"),
+        )
+
+    def encode(self, text: str, *, parse_special: bool = True, strict: bool = False) -> list[int]:
+        """The token ids of `text`.
+
+        With `parse_special`, "<|im_end|>" in the text is that token; without, it is ten characters.
+        Bytes without a token are dropped, or with `strict` raise `ValueError`.
+        """
+        token_ids: list[int] = []
+        known: dict[str, list[int]] = {}  # a text repeats its words
+        for part in self._split_special(
+            text, self._special if parse_special else self._user_defined
+        ):
+            if isinstance(part, int):
+                token_ids.append(part)
+                continue
+            for piece in self._pieces(part):
+                if piece not in known:
+                    known[piece] = self._encode_piece(piece, strict)
+                token_ids += known[piece]
+        return token_ids
+
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
+        """The bytes that the tokens stand for, one after the other."""
+        return b"".join(map(self.token_bytes, token_ids))
+
+    def decode(self, token_ids: Iterable[int]) -> str:
+        """The text of the tokens; bytes that are not UTF-8 become "\\ufffd"."""
+        return self.decode_bytes(token_ids).decode("utf-8", errors="replace")
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes of one token: a normal one spells them in GPT-2's alphabet."""
+        token_id = operator.index(token_id)
+        if not 0 <= token_id < len(self.vocabulary):
+            raise ValueError(f"token ids go from 0 to {len(self.vocabulary) - 1}, not {token_id}")
+        token = self.vocabulary[token_id]
+        return from_alphabet(token) if self._types[token_id] == NORMAL else token.encode()
+
+    def _encode_piece(self, piece: str, strict: bool) -> list[int]:
+        data = piece.encode()
+        tokens = [self._byte_ids[byte] for byte in data]
+        if strict and None in tokens:
+            missing = data[tokens.index(None)]
+            raise ValueError(f"the vocabulary has no token for byte 0x{missing:02x} in {piece!r}")
+        return [token for token in merge(tokens, self._merges) if token is not None]
+
+    def _longest_first(self, *types: int) -> list[str]:
+        tokens = zip(self.vocabulary, self._types, strict=True)
+        return sorted((t for t, kind in tokens if kind in types and t), key=len, reverse=True)
+
+    def _split_special(self, text: str, special: list[str]) -> list[str | int]:
+        parts: list[str | int] = [text]
+        for token in special:
+            if token in text:
+                parts = [piece for part in parts for piece in cut(part, token, self._ids[token])]
+        return parts
+
+
+def cut(part: str | int, token: str, token_id: int) -> list[str | int]:
+    """`part` with each `token` in it replaced by its id; an id is left as it is."""
+    if isinstance(part, int):
+        return [part]
+    pieces: list[str | int] = []
+    for piece in part.split(token):
+        pieces += [piece, token_id]
+    return pieces[:-1]
+
+
+class StreamDecoder:
+    """Decodes token by token, and holds back a character until its last byte has come."""
+
+    def __init__(self, tokenizer: Tokenizer):
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def push(self, token_id: int) -> str:
+        """The text that this token completes; "" while a character is unfinished."""
+        return self._decoder.decode(self._tokenizer.token_bytes(token_id))
+
+    def finish(self) -> str:
+        """What is left: "\\ufffd" for a character that never ended, else ""."""
+        return self._decoder.decode(b"", final=True)
