@@ -52,7 +52,8 @@ else:
             "install python$minor-venv (apt-get install python$minor-venv)," \
             "or name another Python: PYTHON=/path/to/python3 ./scripts/$script"
     fi
-    fail "no Python 3.11 or newer${too_old:+ ($too_old)}${PYTHON:+ (PYTHON is '$PYTHON')}:" \
+    [ -z "${PYTHON:-}" ] || too_old=${too_old:-"PYTHON=$PYTHON is none"}
+    fail "no Python 3.11 or newer${too_old:+ ($too_old)}:" \
         "install one (apt-get install python3 python3-venv, or brew install python@3.13)," \
         "or name it: PYTHON=/path/to/python3 ./scripts/$script"
 }

@@ -62,7 +62,7 @@ def advice(output: str) -> str:
         if found:
             return line.format(**found.groupdict())
     told = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in told if line.lower().startswith("error")]
+    errors = [line for line in told if re.match(r"error: (?!Exception:)", line, re.IGNORECASE)]
     return (errors or told or ["it failed and said nothing"])[-1]
 
 
