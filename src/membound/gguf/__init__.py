@@ -2,5 +2,6 @@
 
 spec    the numbers that the format fixes, and `GGUFError`
 cursor  little-endian values out of bytes, never past their end
+parse   the front of a file, checked
 reader  `read_gguf`: a file's metadata and its tensors
 """

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from membound.arrays import Array, Bytes, Float32
-from membound.quant.formats import legacy, plain
+from membound.quant.formats import k_quants, legacy, plain, tables
 from membound.quant.formats.layout import BlockFormat
 
 FORMATS = MappingProxyType(
@@ -26,6 +26,15 @@ FORMATS = MappingProxyType(
             legacy.Q4_1,
             legacy.Q5_0,
             legacy.Q5_1,
+            k_quants.Q2_K,
+            k_quants.Q3_K,
+            k_quants.Q4_K,
+            k_quants.Q5_K,
+            k_quants.Q6_K,
+            tables.IQ4_NL,
+            tables.IQ4_XS,
+            tables.MXFP4,
+            tables.NVFP4,
         )
     }
 )

@@ -1,4 +1,4 @@
-"""Small integers packed into bytes, and the two numbers every scale is made from."""
+"""Small integers packed into bytes, and the two numbers that every scale is made from."""
 
 import numpy as np
 
@@ -7,29 +7,30 @@ from membound.arrays import Array, Float32
 SMALLEST_WITH_AN_INVERSE = 1 / np.finfo(np.float32).max
 
 
-def split_nibbles(nibbles: Array, codes: Float32) -> None:
-    """Fill `codes` (n, 32) from bytes (n, 16): the low halves first, then the high halves.
+def unpack(data: Array, width: int) -> Array:
+    """Codes (..., 8 // width, row_bytes) of `width` bits from bytes (..., row_bytes).
 
-    Byte i holds weight i and weight i + 16, so that one SIMD shift yields 16 neighbours.
+    A byte's codes are a row apart, not neighbours: with four bits, byte i holds codes i and
+    i + row_bytes. One SIMD shift then yields a register of neighbours.
     """
-    codes[:, :16] = nibbles & 15
-    codes[:, 16:] = nibbles >> 4
+    codes = np.empty((*data.shape[:-1], 8 // width, data.shape[-1]), np.uint8)
+    for place in range(8 // width):
+        np.right_shift(data, width * place, out=codes[..., place, :])
+    codes &= 2**width - 1
+    return codes
 
 
-def to_nibbles(codes: Array) -> Array:
-    """Codes (n, 32) to bytes (n, 16), in the order of `split_nibbles`; bits above four are cut."""
-    return (codes[:, :16] & 15) | (codes[:, 16:] << 4)
+def pack(codes: Array, width: int) -> Array:
+    """Bytes (..., row_bytes) from codes (..., 8 // width, row_bytes) below 2**width."""
+    data = codes[..., 0, :].copy()
+    for place in range(1, 8 // width):
+        data |= codes[..., place, :] << (width * place)
+    return data
 
 
-def add_fifth_bit(fifth_bits: Array, codes: Float32) -> None:
-    """Add 16 to each code (n, 32) whose bit is set in its block's little-endian uint32 (n,)."""
-    as_bytes = fifth_bits.astype("<u4").view(np.uint8).reshape(-1, 4)
-    codes += np.unpackbits(as_bytes, axis=1, bitorder="little") << 4
-
-
-def fifth_bits(codes: Array) -> Array:
-    """Bit 4 of each code (n, 32), gathered into one uint32 (n,) per block."""
-    return np.packbits(codes >> 4, axis=1, bitorder="little").view("<u4")[:, 0]
+def column(field: Array) -> Float32:
+    """One number per block as a float32 column, to meet that block's row of weights."""
+    return field.astype(np.float32)[:, np.newaxis]
 
 
 def invert(scale: Float32) -> Float32:
@@ -41,5 +42,5 @@ def invert(scale: Float32) -> Float32:
 
 def widest(weights: Float32) -> Float32:
     """The weight of largest magnitude, signed, in each row: a column. Of two, the first."""
-    column = np.abs(weights).argmax(axis=1, keepdims=True)
-    return np.take_along_axis(weights, column, axis=1)
+    place = np.abs(weights).argmax(axis=1, keepdims=True)
+    return np.take_along_axis(weights, place, axis=1)

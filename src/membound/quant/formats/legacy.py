@@ -1,7 +1,7 @@
 """Q8_0, Q4_0, Q4_1, Q5_0, Q5_1: 32 weights on one line, and where each of them lies on it.
 
-    *_0:  weight = scale * code               code is signed, or shifted by half its range
-    *_1:  weight = scale * code + low         code counts up from the lowest weight
+    *_0:  weight = scale * code              code is signed, or shifted by half its range
+    *_1:  weight = scale * code + minimum    code counts up from the lowest weight
 
 Byte for byte what `quantize_row_*_ref` of ggml-quants.c (ggml) writes.
 """
@@ -9,26 +9,16 @@ Byte for byte what `quantize_row_*_ref` of ggml-quants.c (ggml) writes.
 import numpy as np
 
 from membound.arrays import Array, Float32
-from membound.quant.formats.codes import (
-    add_fifth_bit,
-    fifth_bits,
-    invert,
-    split_nibbles,
-    to_nibbles,
-    widest,
-)
+from membound.quant.formats.codes import column, invert, pack, unpack, widest
 from membound.quant.formats.layout import BlockFormat, packed
 
 Q8_0_BLOCK = packed(("scale", "<f2"), ("codes", "i1", 32))
 Q4_0_BLOCK = packed(("scale", "<f2"), ("nibbles", "u1", 16))
-Q4_1_BLOCK = packed(("scale", "<f2"), ("low", "<f2"), ("nibbles", "u1", 16))
-Q5_0_BLOCK = packed(("scale", "<f2"), ("fifth_bits", "<u4"), ("nibbles", "u1", 16))
-Q5_1_BLOCK = packed(("scale", "<f2"), ("low", "<f2"), ("fifth_bits", "<u4"), ("nibbles", "u1", 16))
-
-
-def column(field: Array) -> Float32:
-    """One number per block as a float32 column, to meet that block's row of weights."""
-    return field.astype(np.float32)[:, np.newaxis]
+Q4_1_BLOCK = packed(("scale", "<f2"), ("minimum", "<f2"), ("nibbles", "u1", 16))
+Q5_0_BLOCK = packed(("scale", "<f2"), ("fifth_bits", "u1", 4), ("nibbles", "u1", 16))
+Q5_1_BLOCK = packed(
+    ("scale", "<f2"), ("minimum", "<f2"), ("fifth_bits", "u1", 4), ("nibbles", "u1", 16)
+)
 
 
 def decode_q8_0(blocks: Array, weights: Float32) -> None:
@@ -50,34 +40,46 @@ def encode_q8_0(weights: Float32, blocks: Array) -> None:
     blocks["codes"] = whole
 
 
+def unpack_five_bits(blocks: Array) -> Array:
+    """Codes (n, 32) from nibbles and from one bit each in the little-endian uint32 beside them."""
+    codes = np.unpackbits(blocks["fifth_bits"], axis=1, bitorder="little")
+    codes <<= 4
+    codes |= unpack(blocks["nibbles"], 4).reshape(-1, 32)
+    return codes
+
+
+def pack_five_bits(codes: Array, blocks: Array) -> None:
+    """`unpack_five_bits` the other way."""
+    blocks["fifth_bits"] = np.packbits(codes >> 4, axis=1, bitorder="little")
+    blocks["nibbles"] = pack(codes.reshape(-1, 2, 16) & 15, 4)
+
+
 def decode_q4_0(blocks: Array, weights: Float32) -> None:
     """`weight = scale * (code - 8)`."""
-    split_nibbles(blocks["nibbles"], weights)
+    weights.reshape(-1, 2, 16)[:] = unpack(blocks["nibbles"], 4)
     weights -= 8
     weights *= column(blocks["scale"])
 
 
 def decode_q5_0(blocks: Array, weights: Float32) -> None:
     """`weight = scale * (code - 16)`."""
-    split_nibbles(blocks["nibbles"], weights)
-    add_fifth_bit(blocks["fifth_bits"], weights)
+    weights[:] = unpack_five_bits(blocks)
     weights -= 16
     weights *= column(blocks["scale"])
 
 
 def decode_q4_1(blocks: Array, weights: Float32) -> None:
-    """`weight = scale * code + low`."""
-    split_nibbles(blocks["nibbles"], weights)
+    """`weight = scale * code + minimum`."""
+    weights.reshape(-1, 2, 16)[:] = unpack(blocks["nibbles"], 4)
     weights *= column(blocks["scale"])
-    weights += column(blocks["low"])
+    weights += column(blocks["minimum"])
 
 
 def decode_q5_1(blocks: Array, weights: Float32) -> None:
-    """`weight = scale * code + low`."""
-    split_nibbles(blocks["nibbles"], weights)
-    add_fifth_bit(blocks["fifth_bits"], weights)
+    """`weight = scale * code + minimum`."""
+    weights[:] = unpack_five_bits(blocks)
     weights *= column(blocks["scale"])
-    weights += column(blocks["low"])
+    weights += column(blocks["minimum"])
 
 
 def centred_codes(weights: Float32, blocks: Array, half: int) -> Array:
@@ -91,11 +93,11 @@ def centred_codes(weights: Float32, blocks: Array, half: int) -> Array:
 
 def lifted_codes(weights: Float32, blocks: Array, top: int) -> Array:
     """Put the lowest weight on code 0 and the highest on code `top`."""
-    low = weights.min(axis=1, keepdims=True)
-    scale = (weights.max(axis=1, keepdims=True) - low) / np.float32(top)
+    minimum = weights.min(axis=1, keepdims=True)
+    scale = (weights.max(axis=1, keepdims=True) - minimum) / np.float32(top)
     blocks["scale"] = scale[:, 0]
-    blocks["low"] = low[:, 0]
-    weights -= low
+    blocks["minimum"] = minimum[:, 0]
+    weights -= minimum
     weights *= invert(scale)
     weights += np.float32(0.5)
     return np.minimum(weights, top, out=weights).astype(np.uint8)
@@ -103,26 +105,22 @@ def lifted_codes(weights: Float32, blocks: Array, top: int) -> Array:
 
 def encode_q4_0(weights: Float32, blocks: Array) -> None:
     """Sixteen codes around zero: -8 to 7 steps."""
-    blocks["nibbles"] = to_nibbles(centred_codes(weights, blocks, half=8))
+    blocks["nibbles"] = pack(centred_codes(weights, blocks, half=8).reshape(-1, 2, 16), 4)
 
 
 def encode_q4_1(weights: Float32, blocks: Array) -> None:
     """Sixteen codes from the lowest weight to the highest."""
-    blocks["nibbles"] = to_nibbles(lifted_codes(weights, blocks, top=15))
+    blocks["nibbles"] = pack(lifted_codes(weights, blocks, top=15).reshape(-1, 2, 16), 4)
 
 
 def encode_q5_0(weights: Float32, blocks: Array) -> None:
     """Thirty-two codes around zero: -16 to 15 steps."""
-    codes = centred_codes(weights, blocks, half=16)
-    blocks["fifth_bits"] = fifth_bits(codes)
-    blocks["nibbles"] = to_nibbles(codes)
+    pack_five_bits(centred_codes(weights, blocks, half=16), blocks)
 
 
 def encode_q5_1(weights: Float32, blocks: Array) -> None:
     """Thirty-two codes from the lowest weight to the highest."""
-    codes = lifted_codes(weights, blocks, top=31)
-    blocks["fifth_bits"] = fifth_bits(codes)
-    blocks["nibbles"] = to_nibbles(codes)
+    pack_five_bits(lifted_codes(weights, blocks, top=31), blocks)
 
 
 Q8_0 = BlockFormat("Q8_0", 8, 32, Q8_0_BLOCK, decode_q8_0, encode_q8_0)
