@@ -16,6 +16,7 @@ SHOWN_ONLY = {"title", "hl_lines"}
 EXECUTED = {"exec", "cell", "source", "result", "html", "tabs", "raises", *SHOWN_ONLY}
 SOURCES = {"above", "below", "block", "console", "tabbed-left", "tabbed-right"}
 ON = {"exec", "html"}
+HL_LINES = re.compile(r"^\d+(-\d+)?( \d+(-\d+)?)*$")
 
 
 @dataclass
@@ -81,6 +82,8 @@ def _slips(language: str, options: dict[str, str]) -> Iterator[str]:
     for name in ON & options.keys():
         if options[name] != "on":
             yield f'{name}="{options[name]}" is not understood: write {name}="on" or leave it out'
+    if not HL_LINES.match(options.get("hl_lines", "1")):
+        yield f'hl_lines="{options["hl_lines"]}" is not understood: write it like "1 4-6"'
     if options.get("source", "above") not in SOURCES:
         known = ", ".join(sorted(SOURCES))
         yield f'source="{options["source"]}" is not understood: it is one of {known}'
