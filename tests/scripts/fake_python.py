@@ -43,7 +43,10 @@ match arguments:
         log(f"pip install {rest[-1]}")
         time.sleep(float(os.environ.get("FAKE_PIP_SLEEPS", "0")))
         if os.environ.get("FAKE_PIP") == "real":
-            os.execv(sys.executable, [sys.executable, *arguments[:5], "--dry-run", *rest])
+            os.execv(
+                sys.executable,
+                [sys.executable, *arguments[:5], "--dry-run", "--ignore-installed", *rest],
+            )
         if says := os.environ.get("FAKE_PIP_SAYS"):
             sys.exit(says)
     case ["-I", "-m", "pip", *rest]:
