@@ -6,11 +6,9 @@ that no neighbour spoils a timing. Both editions are then rendered from the same
 
 import json
 import os
-import queue
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -89,22 +87,21 @@ def run_everything(root: Path, *, reuse: bool, tell: Callable[[str], None] | Non
     ran = Ran(root, pages, catalogues, problems=problems)
     library = Library(root / "src")
     store = Store(root / ".cache" / "blocks")
-    asked: set[str] = set()
-    for edition in pages.values():
-        for page in edition.values():
-            keys = keys_of(page.name, page.blocks, library, root)
-            ran.keys |= {id(block): key for block, key in zip(page.blocks, keys, strict=True)}
-            if reuse:
-                fetched = {key: store.get(key, catalogues) for key in {*keys} - ran.results.keys()}
-                ran.results |= {key: result for key, result in fetched.items() if result}
-            missing = [key for key in keys if key not in ran.results and key not in asked]
-            asked |= set(keys)
-            if missing:
-                _run_page(page, keys, set(missing), ran, store, tell)
+    every_page = [page for edition in pages.values() for page in edition.values()]
+    keys = [keys_of(page.name, page.blocks, library, root) for page in every_page]
+    for page, page_keys in zip(every_page, keys, strict=True):
+        ran.keys |= {id(block): key for block, key in zip(page.blocks, page_keys, strict=True)}
+    if reuse:
+        stored = {key: store.get(key, catalogues) for key in ran.keys.values()}
+        ran.results |= {key: result for key, result in stored.items() if result}
+    asked: set[str] = set()  # the second edition finds its results there, or its failures told
+    for page, page_keys in zip(every_page, keys, strict=True):
+        missing = set(page_keys) - ran.results.keys() - asked
+        asked |= missing
+        if missing:
+            _run_page(page, page_keys, missing, ran, store, tell)
     _report_checks(ran)
-    ran.problems += [
-        p for edition in pages.values() for page in edition.values() for p in page.problems
-    ]
+    ran.problems += [problem for page in every_page for problem in page.problems]
     return ran
 
 
@@ -156,21 +153,18 @@ def _in_child(
 ) -> tuple[list[Result], str]:
     """Run the blocks; returns what finished, and why the process died before its end, if it did."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder, "results")
+        out, errors = Path(folder, "results"), Path(folder, "errors")
         out.touch()
-        environment = os.environ | {"MPLBACKEND": "svg"}
-        child = subprocess.Popen(
-            [sys.executable, "-m", "sitebuild.run.child", str(out)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=root,
-            env=environment,
-            text=True,
-        )
-        said: queue.SimpleQueue[str] = queue.SimpleQueue()
-        listener = threading.Thread(target=lambda: said.put(child.stderr.read()), daemon=True)
-        listener.start()
+        with errors.open("w") as stderr:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "sitebuild.run.child", str(out)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                cwd=root,
+                env=os.environ | {"MPLBACKEND": "svg"},
+                text=True,
+            )
         try:
             with child.stdin as stdin:
                 json.dump({"blocks": blocks, "catalogues": catalogues}, stdin)
@@ -178,13 +172,12 @@ def _in_child(
         finally:
             child.kill()
             child.wait()
-        listener.join()
         done = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        said = errors.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
     if overran:
         return done, f"the block ran for more than {LIMIT_S:.0f} s and was stopped"
     if child.returncode:
-        last = (said.get().strip().splitlines() or ["it said nothing"])[-1]
-        return done, f"the process running the block ended with {child.returncode}: {last}"
+        return done, f"the process running the block ended with {child.returncode}: {said[-1]}"
     return done, ""
 
 

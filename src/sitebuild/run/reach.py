@@ -63,17 +63,25 @@ def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
 def needed_blocks(blocks: Sequence[Block]) -> list[set[int]]:
     """For each block, the earlier blocks whose effects it can see, and theirs in turn."""
     names = [names_of(block.code) for block in blocks]
-    needed: list[set[int]] = []
-    for j, later in enumerate(names):
-        variables = set().union(*(earlier.variable for earlier in names[:j]))
-        direct = {
+    return [_seen_from(j, names) for j in range(len(names))]
+
+
+def _seen_from(j: int, names: Sequence[Names]) -> set[int]:
+    variables = set().union(*(earlier.variable for earlier in names[:j]))
+    needed: set[int] = set()
+    mentioned = names[j].mentioned
+    while True:
+        found = {
             i
             for i, earlier in enumerate(names[:j])
-            if later.mentioned & (earlier.fixed | earlier.variable)
-            or later.mentioned & earlier.mentioned & variables
+            if mentioned & (earlier.fixed | earlier.variable)
+            or mentioned & earlier.mentioned & variables
         }
-        needed.append(direct.union(*(needed[i] for i in direct)))
-    return needed
+        if found == needed:
+            return needed
+        needed = found
+        # a function of a needed block sees what its own names are bound to by now
+        mentioned = mentioned.union(*(names[i].mentioned for i in needed))
 
 
 def _imports(code: str) -> set[str]:
