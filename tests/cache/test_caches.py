@@ -124,3 +124,11 @@ def test_a_concatenated_cache_copies_the_past_at_every_step():
     assert cache.bytes_copied == (9 * 10 // 2) * token_bytes
     assert cache.nbytes == 10 * token_bytes
     assert cache.capacity is None
+
+
+def test_a_half_precision_cache_takes_half_the_room():
+    whole = ContiguousCache(2, 3, 4, 5)
+    half = ContiguousCache(2, 3, 4, 5, dtype=np.float16)
+    assert (whole.nbytes, half.nbytes) == (960, 480)
+    keys, _ = half.append(0, np.full((3, 1, 4), 0.1, np.float32), np.zeros((3, 1, 4), np.float32))
+    assert keys.dtype == np.float16

@@ -4,6 +4,7 @@ Unlike `concatenated` it never copies the past, at the price of room for tokens 
 """
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from membound.arrays import Float32
 
@@ -12,17 +13,26 @@ class ContiguousCache:
     """Room for `capacity` tokens of one sequence.
 
     For each layer one array (num_kv_heads, capacity, head_dim) of keys and one of values: a head's
-    keys lie side by side in memory, in the order in which attention reads them.
+    keys lie side by side in memory, in the order in which attention reads them. `dtype` is how
+    they are stored: float16 halves the room, and rounds.
     """
 
-    def __init__(self, num_layers: int, num_kv_heads: int, head_dim: int, capacity: int):
+    def __init__(
+        self,
+        num_layers: int,
+        num_kv_heads: int,
+        head_dim: int,
+        capacity: int,
+        *,
+        dtype: DTypeLike = np.float32,
+    ):
         shape = (num_layers, num_kv_heads, capacity, head_dim)
         if min(shape) < 1:
             raise ValueError(
                 f"num_layers, num_kv_heads, capacity and head_dim must be positive, got {shape}"
             )
-        self._keys = np.zeros(shape, np.float32)
-        self._values = np.zeros(shape, np.float32)
+        self._keys = np.zeros(shape, dtype)
+        self._values = np.zeros(shape, dtype)
         self._num_tokens = 0
 
     @property
@@ -37,7 +47,7 @@ class ContiguousCache:
 
     @property
     def nbytes(self) -> int:
-        """2 · num_layers · num_kv_heads · head_dim · capacity · 4, filled or not."""
+        """2 · num_layers · num_kv_heads · head_dim · capacity numbers, filled or not."""
         return self._keys.nbytes + self._values.nbytes
 
     def append(self, layer: int, k: Float32, v: Float32) -> tuple[Float32, Float32]:
