@@ -1,5 +1,10 @@
 """Fewer bytes per weight.
 
-blocks   weights to GGUF blocks and back, by the name of a format
-formats  the formats themselves, each as the struct that it stores
+packing      codes of 1 to 8 bits in as many bits
+lines        where the codes of a group lie: symmetric, affine, offset
+integer      `quantize` an array per tensor, row or group, and what it takes
+lesson_bugs  three quantisers that look right and are not
+
+blocks       weights to GGUF blocks and back, by the name of a format
+formats      the formats themselves, each as the struct that it stores
 """
