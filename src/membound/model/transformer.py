@@ -24,6 +24,14 @@ from membound.model.weights import LayerWeights, Weights
 # attend(layer, q, k, v): the new tokens' queries, keys and values in, what they attend to out.
 Attend = Callable[[int, Float32, Float32, Float32], Float32]
 
+# multiply(x, matrix): `linear`, or an experiment that rounds what goes into the product.
+Multiply = Callable[[Float32, Float32], Float32]
+
+
+def linear(x: Float32, matrix: Float32) -> Float32:
+    """Multiply `x` (seq_len, in) by a `matrix` (out, in): (seq_len, out)."""
+    return x @ matrix.T
+
 
 def split_heads(x: Float32, head_dim: int) -> Float32:
     """[seq_len, num_heads * head_dim] -> [num_heads, seq_len, head_dim]."""
@@ -40,36 +48,42 @@ def attention_part(
     layer: LayerWeights,
     rotations: Complex64,
     attend: Callable[[Float32, Float32, Float32], Float32],
+    multiply: Multiply = linear,
 ) -> Float32:
     """Look at other tokens: `h` (seq_len, hidden_size) in, what to add to x out."""
     head_dim = 2 * rotations.shape[-1]
-    q = rotate(split_heads(h @ layer.q.T, head_dim), rotations)
-    k = rotate(split_heads(h @ layer.k.T, head_dim), rotations)
-    v = split_heads(h @ layer.v.T, head_dim)
-    return join_heads(attend(q, k, v)) @ layer.o.T
+    q = rotate(split_heads(multiply(h, layer.q), head_dim), rotations)
+    k = rotate(split_heads(multiply(h, layer.k), head_dim), rotations)
+    v = split_heads(multiply(h, layer.v), head_dim)
+    return multiply(join_heads(attend(q, k, v)), layer.o)
 
 
-def mlp_part(h: Float32, layer: LayerWeights) -> Float32:
+def mlp_part(h: Float32, layer: LayerWeights, multiply: Multiply = linear) -> Float32:
     """Work on each token by itself: `h` (seq_len, hidden_size) in, what to add to x out."""
-    return swiglu(h @ layer.gate.T, h @ layer.up.T) @ layer.down.T
+    return multiply(swiglu(multiply(h, layer.gate), multiply(h, layer.up)), layer.down)
 
 
 def hidden_states(
-    weights: Weights, token_ids: TokenIds, positions: Array, attend: Attend
+    weights: Weights,
+    token_ids: TokenIds,
+    positions: Array,
+    attend: Attend,
+    multiply: Multiply = linear,
 ) -> Float32:
     """Run all blocks: tokens at `positions` (seq_len,) in, (seq_len, hidden_size) out.
 
     Only `attend` lets tokens meet, so it decides what a sequence is: it may keep a cache, or keep
-    the tokens of several requests apart.
+    the tokens of several requests apart. Only `multiply` touches the layers' matrices, so it decides
+    in what precision they and what meets them are.
     """
     eps = weights.config.norm_eps
     x = weights.embedding[np.asarray(token_ids)]
     rotations = weights.rotations[positions]
     for index, layer in enumerate(weights.layers):
         h = rms_norm(x, layer.attn_norm, eps)
-        x = x + attention_part(h, layer, rotations, lambda *qkv, i=index: attend(i, *qkv))
+        x = x + attention_part(h, layer, rotations, lambda *qkv, i=index: attend(i, *qkv), multiply)
         h = rms_norm(x, layer.mlp_norm, eps)
-        x = x + mlp_part(h, layer)
+        x = x + mlp_part(h, layer, multiply)
     return rms_norm(x, weights.norm, eps)
 
 
