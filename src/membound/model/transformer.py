@@ -73,7 +73,7 @@ def hidden_states(
     """Run all blocks: tokens at `positions` (seq_len,) in, (seq_len, hidden_size) out.
 
     Only `attend` lets tokens meet, so it decides what a sequence is: it may keep a cache, or keep
-    the tokens of several requests apart. Only `multiply` touches the layers' matrices, so it decides
+    the tokens of several requests apart. Only `multiply` touches the layers' matrices: it decides
     in what precision they and what meets them are.
     """
     eps = weights.config.norm_eps
