@@ -42,13 +42,13 @@ def build(root: Path, *, reuse: bool = False) -> int:
             _print(found)
             problems += found
         if not problems:
+            num_checks = publish.write_checks(site, ran)
             problems += _finish(root, site, Path(folder, "zh"))
             _print(problems)
         if problems:
             held = " The last good site/ is untouched." if (root / "site").exists() else ""
             say(f"{len(problems)} problem{'s' * (len(problems) > 1)}: nothing was published.{held}")
             return 1
-        num_checks = publish.write_checks(site, ran)
         _put_in_place(site, root / "site")
     seconds = time.perf_counter() - start
     say(

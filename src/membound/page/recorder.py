@@ -13,6 +13,7 @@ from typing import Any
 Translate = Callable[[str], str]
 
 LETTERS = re.compile(r"[^\W\d_]")
+NOT_WORDS = re.compile(r"`[^`]*`|\{[^}]*\}")  # code, and what `fill` puts in
 # "12.5 ms", "≥ 3x", "1 GiB": a quantity reads the same in every language.
 QUANTITY = re.compile(r"^[<>≤≥≈~−-]? ?[\d.,]+ ?[^\W\d_%/]{0,5}(/[^\W\d_]{1,5})?%?$")
 
@@ -60,9 +61,10 @@ class Recorder(io.TextIOBase):
 
     def translate(self, text: str, language: str) -> str:
         """`text` in `language`; English is itself, and what has no words needs no translation."""
-        if language == "en" or not LETTERS.search(text) or QUANTITY.match(text):
-            return text
         template, values = self._templates.get(text, (text, {}))
+        words = NOT_WORDS.sub("", template)
+        if language == "en" or not LETTERS.search(words) or QUANTITY.match(text):
+            return text
         words = self.catalogues[language].get(template)
         if words is None:
             raise MissingLabelError(

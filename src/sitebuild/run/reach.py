@@ -156,15 +156,17 @@ def _digest_of(file: Path) -> bytes:
 
 
 def _mentioned_files(code: str, root: Path) -> Iterator[Path]:
+    """Files that a text in the code names, and all files under a folder that one names."""
     try:
         tree = ast.parse(code)
     except SyntaxError:
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "/" in node.value:
-            file = root / node.value
-            if len(node.value) < 200 and "\n" not in node.value and file.is_file():
-                yield file
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+            name = node.value
+            if len(name) < 200 and name.isprintable() and not name.startswith((".", "/")):
+                place = root / name
+                yield from (place,) if place.is_file() else sorted(place.rglob("*.*"))
 
 
 def keys_of(page_name: str, blocks: Sequence[Block], library: Library, root: Path) -> list[str]:
@@ -179,7 +181,8 @@ def keys_of(page_name: str, blocks: Sequence[Block], library: Library, root: Pat
             digest.update(keys[i].encode())
         for module in sorted(library.reachable(block.code)):
             digest.update(module.encode() + library.digests[module])
-        for file in sorted(_mentioned_files(block.code, root)):
-            digest.update(file.read_bytes())
+        for file in _mentioned_files(block.code, root):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(file.read_bytes())
         keys.append(digest.hexdigest()[:32])
     return keys

@@ -91,5 +91,11 @@ def test_an_edit_of_a_file_that_a_block_names_gives_it_a_new_key(project):
     assert keys(project, 'open("data/text.txt")') != before
 
 
+def test_an_edit_in_a_folder_that_a_block_names_gives_it_a_new_key(project):
+    before = keys(project, 'list(Path("src/lib").iterdir())')
+    (project / "src/lib/apart.py").write_text("y = 2")
+    assert keys(project, 'list(Path("src/lib").iterdir())') != before
+
+
 def test_a_block_that_does_not_parse_still_has_a_key(project):
     assert len(keys(project, "1 +", "2")) == 2
