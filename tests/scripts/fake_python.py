@@ -1,9 +1,9 @@
 """A Python for the scripts to find, that makes and fills environments without doing so.
 
 Called by a shell wrapper as `fake_python.py WRAPPER ARGUMENTS`. It writes what it was asked to do
-into the file that FAKE_LOG names. Plants: FAKE_VERSION=3.9, FAKE_MISSING=ensurepip, and for pip
-FAKE_PIP_SAYS=text (pip prints it and fails), FAKE_PIP_SLEEPS=seconds, and FAKE_PIP=real, which runs
-the real pip without installing anything.
+into the file that FAKE_LOG names. Plants: FAKE_VERSION=3.9, FAKE_SYS_VERSION=text,
+FAKE_MISSING=ensurepip, and for pip FAKE_PIP_SAYS=text (pip prints it and fails),
+FAKE_PIP_SLEEPS=seconds, and FAKE_PIP=real, which runs the real pip without installing anything.
 """
 
 import os
@@ -29,7 +29,10 @@ match arguments:
         import runpy
 
         sys.argv = [module, *rest]
-        sys.executable = sys._base_executable = wrapper
+        sys._base_executable = wrapper
+        # Inside an environment these two differ, and the environment's own cannot make it anew.
+        sys.executable = "/nowhere/python" if module == "sitebuild.set_up" else wrapper
+        sys.version = os.environ.get("FAKE_SYS_VERSION", sys.version)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     case ["-I", "-m", "venv", "--clear", folder]:
         import shutil

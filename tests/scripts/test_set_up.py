@@ -67,17 +67,27 @@ def test_a_moved_repository_is_set_up_anew(ready_house, tmp_path):
     assert house.done() == SET_UP + SERVED
 
 
-def test_another_python_named_in_PYTHON_is_set_up_anew(ready_house):  # noqa: N802
+def test_a_failed_installation_of_the_project_is_not_taken_for_the_one_before(ready_house):
     house = ready_house
-    same = house.run("scripts/serve", PYTHON=str(house.tools / "python3"))
-    assert (same.returncode, house.done()) == (0, SERVED)
-    edit(
-        set_up.stamp_path(house.root),
-        set_up.stamp(house.root)[0][:8],
-        "another!",
-    )
-    house.run("scripts/serve", PYTHON=str(house.tools / "python3"))
+    edit(house.root / "pyproject.toml", 'name = "membound"', 'name = "membound2"')
+    assert house.run("scripts/serve", FAKE_PIP_SAYS="ERROR: no").returncode == 1
+    edit(house.root / "pyproject.toml", 'name = "membound2"', 'name = "membound"')
+    house.done()
+    house.run("scripts/serve")
     assert house.done() == SET_UP + SERVED
+
+
+def test_another_python_named_in_PYTHON_is_set_up_anew_and_then_kept(ready_house):  # noqa: N802
+    house = ready_house
+    same, other = house.tools / "python3", house.tools / "python3.12"
+    other.write_text(same.read_text().replace("exec", "FAKE_SYS_VERSION=3.12.0 exec"))
+    other.chmod(0o755)
+    house.run("scripts/serve", PYTHON=str(same))
+    assert house.done() == SERVED
+    house.run("scripts/serve", PYTHON=str(other))
+    assert house.done() == SET_UP + SERVED
+    house.run("scripts/serve")
+    assert house.done() == SERVED
 
 
 def test_an_environment_whose_python_went_away_is_made_anew(ready_house):
