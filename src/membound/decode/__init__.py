@@ -1,0 +1,5 @@
+"""One request: a prompt in, tokens out.
+
+generate    token by token, over a cache, or computing everything anew each time
+quality     what a change costs: perplexity, KL divergence, top-1 agreement
+"""
