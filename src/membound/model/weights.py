@@ -18,7 +18,7 @@ from membound.model.config import ModelConfig
 
 # The matrices that lie in memory as (in, out). OpenBLAS splits the *output* between its threads
 # and walks four rows of memory at once: short rows, like these matrices' inputs, stop and start.
-IN_OUT = frozenset({"qkv", "gate_up", "head"})
+IN_OUT = frozenset({"gate_up", "head"})
 HUGE_PAGE_BYTES = 2 << 20
 
 
