@@ -10,7 +10,7 @@ from gguf import GGMLQuantizationType
 from membound.gguf.reader import read_gguf
 from membound.quant.blocks import FORMATS, bits_per_weight, dequantize, quantize
 
-PEER_QUANTIZES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1")
+PEER_QUANTIZES = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "MXFP4")
 
 
 def peer_dequantize(raw, name, shape):

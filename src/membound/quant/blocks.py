@@ -76,7 +76,7 @@ def encode_chunk(block_format: BlockFormat, weights: Float32, blocks: Array) -> 
     if not np.isfinite(weights).all():
         raise FloatingPointError("NaN or infinity")
     with np.errstate(all="raise", under="ignore"):
-        block_format.encode(weights.copy(), blocks)
+        block_format.encode(weights, blocks)
 
 
 def first_bad_block(block_format: BlockFormat, weights: Float32) -> int:

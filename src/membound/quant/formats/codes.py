@@ -40,7 +40,24 @@ def invert(scale: Float32) -> Float32:
     return inverse
 
 
-def widest(weights: Float32) -> Float32:
-    """The weight of largest magnitude, signed, in each row: a column. Of two, the first."""
-    place = np.abs(weights).argmax(axis=1, keepdims=True)
-    return np.take_along_axis(weights, place, axis=1)
+def as_columns(weights: Float32, group_size: int) -> Float32:
+    """A copy of weights (num_blocks, block_size) with groups as columns: (group_size, num_groups).
+
+    What is then done to each group is one long SIMD loop over all of them.
+    """
+    return np.ascontiguousarray(weights.reshape(-1, group_size).T)
+
+
+def largest(groups: Float32) -> Float32:
+    """The largest magnitude in each column."""
+    return np.abs(np.maximum(groups.max(axis=0), -groups.min(axis=0)))
+
+
+def widest(groups: Float32) -> Float32:
+    """The weight of largest magnitude, signed, in each column. Of two, the upper."""
+    high, low = groups.max(axis=0), groups.min(axis=0)
+    found = np.where(high > -low, high, low)
+    tied = np.flatnonzero(high == -low)
+    place = np.abs(groups[:, tied]).argmax(axis=0)
+    found[tied] = groups[place, tied]
+    return found

@@ -10,6 +10,7 @@ bits together, where a legacy block spends 16 or 32. (`dequantize_row_q*_K`, ggm
 import numpy as np
 
 from membound.arrays import Array, Float32
+from membound.quant.formats import k_encoders
 from membound.quant.formats.codes import column, unpack
 from membound.quant.formats.layout import BlockFormat, packed
 
@@ -117,8 +118,8 @@ def decode_q6_k(blocks: Array, weights: Float32) -> None:
     scale_groups(weights, column(blocks["scale"]) * blocks["scale_codes"])
 
 
-Q2_K = BlockFormat("Q2_K", 10, 256, Q2_K_BLOCK, decode_q2_k)
-Q3_K = BlockFormat("Q3_K", 11, 256, Q3_K_BLOCK, decode_q3_k)
-Q4_K = BlockFormat("Q4_K", 12, 256, Q4_K_BLOCK, decode_q4_k)
-Q5_K = BlockFormat("Q5_K", 13, 256, Q5_K_BLOCK, decode_q5_k)
-Q6_K = BlockFormat("Q6_K", 14, 256, Q6_K_BLOCK, decode_q6_k)
+Q2_K = BlockFormat("Q2_K", 10, 256, Q2_K_BLOCK, decode_q2_k, k_encoders.encode_q2_k)
+Q3_K = BlockFormat("Q3_K", 11, 256, Q3_K_BLOCK, decode_q3_k, k_encoders.encode_q3_k)
+Q4_K = BlockFormat("Q4_K", 12, 256, Q4_K_BLOCK, decode_q4_k, k_encoders.encode_q4_k)
+Q5_K = BlockFormat("Q5_K", 13, 256, Q5_K_BLOCK, decode_q5_k, k_encoders.encode_q5_k)
+Q6_K = BlockFormat("Q6_K", 14, 256, Q6_K_BLOCK, decode_q6_k, k_encoders.encode_q6_k)

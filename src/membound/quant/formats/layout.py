@@ -22,8 +22,8 @@ class BlockFormat:
     """One GGUF tensor type.
 
     `decode(blocks, weights)` fills `weights` (num_blocks, block_size) from `blocks`, an array of
-    `struct` (num_blocks,). `encode(weights, blocks)` is the other way; it may use `weights` as its
-    workspace, and it is None for a format that is only read.
+    `struct` (num_blocks,). `encode(weights, blocks)` fills `blocks`, and raises
+    `FloatingPointError` for weights that they cannot hold; None is a format that is only read.
     """
 
     name: str

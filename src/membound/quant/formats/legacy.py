@@ -9,7 +9,7 @@ Byte for byte what `quantize_row_*_ref` of ggml-quants.c (ggml) writes.
 import numpy as np
 
 from membound.arrays import Array, Float32
-from membound.quant.formats.codes import column, invert, pack, unpack, widest
+from membound.quant.formats.codes import as_columns, column, invert, largest, unpack, widest
 from membound.quant.formats.layout import BlockFormat, packed
 
 Q8_0_BLOCK = packed(("scale", "<f2"), ("codes", "i1", 32))
@@ -27,31 +27,12 @@ def decode_q8_0(blocks: Array, weights: Float32) -> None:
     weights *= column(blocks["scale"])
 
 
-def encode_q8_0(weights: Float32, blocks: Array) -> None:
-    """Put the largest magnitude on code 127 or -127, and round halves away from zero."""
-    scale = np.abs(weights).max(axis=1, keepdims=True) / np.float32(127)
-    blocks["scale"] = scale[:, 0]
-    weights *= invert(scale)
-    # Adding 0.5 to 0.49999997 would round up to 1 and so to the wrong code: split, then compare.
-    whole = np.trunc(weights)
-    weights -= whole
-    weights *= 2
-    whole += np.trunc(weights, out=weights)
-    blocks["codes"] = whole
-
-
 def unpack_five_bits(blocks: Array) -> Array:
     """Codes (n, 32) from nibbles and from one bit each in the little-endian uint32 beside them."""
     codes = np.unpackbits(blocks["fifth_bits"], axis=1, bitorder="little")
     codes <<= 4
     codes |= unpack(blocks["nibbles"], 4).reshape(-1, 32)
     return codes
-
-
-def pack_five_bits(codes: Array, blocks: Array) -> None:
-    """`unpack_five_bits` the other way."""
-    blocks["fifth_bits"] = np.packbits(codes >> 4, axis=1, bitorder="little")
-    blocks["nibbles"] = pack(codes.reshape(-1, 2, 16) & 15, 4)
 
 
 def decode_q4_0(blocks: Array, weights: Float32) -> None:
@@ -82,45 +63,73 @@ def decode_q5_1(blocks: Array, weights: Float32) -> None:
     weights += column(blocks["minimum"])
 
 
+def encode_q8_0(weights: Float32, blocks: Array) -> None:
+    """Put the largest magnitude on code 127 or -127, and round halves away from zero."""
+    groups = as_columns(weights, 32)
+    scale = largest(groups) / np.float32(127)
+    blocks["scale"] = scale
+    groups *= invert(scale)
+    # Adding 0.5 to 0.49999997 would round up to 1 and so to the wrong code: split, then compare.
+    whole = np.trunc(groups)
+    groups -= whole
+    groups *= 2
+    whole += np.trunc(groups, out=groups)
+    blocks["codes"] = whole.astype(np.int8).T
+
+
 def centred_codes(weights: Float32, blocks: Array, half: int) -> Array:
-    """Put the weight of largest magnitude on code 0, so that code `half` is zero."""
-    scale = widest(weights) / np.float32(-half)
-    blocks["scale"] = scale[:, 0]
-    weights *= invert(scale)
-    weights += np.float32(half + 0.5)
-    return np.minimum(weights, 2 * half - 1, out=weights).astype(np.uint8)
+    """Codes (32, n) with the weight of largest magnitude on 0, and zero on `half`."""
+    groups = as_columns(weights, 32)
+    scale = widest(groups) / np.float32(-half)
+    blocks["scale"] = scale
+    groups *= invert(scale)
+    groups += np.float32(half + 0.5)
+    return np.minimum(groups, np.full_like(scale, 2 * half - 1), out=groups).astype(np.uint8)
 
 
 def lifted_codes(weights: Float32, blocks: Array, top: int) -> Array:
-    """Put the lowest weight on code 0 and the highest on code `top`."""
-    minimum = weights.min(axis=1, keepdims=True)
-    scale = (weights.max(axis=1, keepdims=True) - minimum) / np.float32(top)
-    blocks["scale"] = scale[:, 0]
-    blocks["minimum"] = minimum[:, 0]
-    weights -= minimum
-    weights *= invert(scale)
-    weights += np.float32(0.5)
-    return np.minimum(weights, top, out=weights).astype(np.uint8)
+    """Codes (32, n) with the lowest weight on 0 and the highest on `top`."""
+    groups = as_columns(weights, 32)
+    minimum = groups.min(axis=0)
+    scale = (groups.max(axis=0) - minimum) / np.float32(top)
+    blocks["scale"] = scale
+    blocks["minimum"] = minimum
+    groups -= minimum
+    groups *= invert(scale)
+    groups += np.float32(0.5)
+    return np.minimum(groups, np.full_like(scale, top), out=groups).astype(np.uint8)
+
+
+def store_four_bits(codes: Array, blocks: Array) -> None:
+    """Codes (32, n) as nibbles."""
+    blocks["nibbles"] = (codes[:16] | (codes[16:] << 4)).T
+
+
+def store_five_bits(codes: Array, blocks: Array) -> None:
+    """Codes (32, n) as nibbles, and the fifth bits of a block as one little-endian uint32."""
+    rows = np.ascontiguousarray(codes.T)
+    blocks["fifth_bits"] = np.packbits(rows >> 4, axis=1, bitorder="little")
+    blocks["nibbles"] = (rows[:, :16] & 15) | (rows[:, 16:] << 4)
 
 
 def encode_q4_0(weights: Float32, blocks: Array) -> None:
     """Sixteen codes around zero: -8 to 7 steps."""
-    blocks["nibbles"] = pack(centred_codes(weights, blocks, half=8).reshape(-1, 2, 16), 4)
+    store_four_bits(centred_codes(weights, blocks, half=8), blocks)
 
 
 def encode_q4_1(weights: Float32, blocks: Array) -> None:
     """Sixteen codes from the lowest weight to the highest."""
-    blocks["nibbles"] = pack(lifted_codes(weights, blocks, top=15).reshape(-1, 2, 16), 4)
+    store_four_bits(lifted_codes(weights, blocks, top=15), blocks)
 
 
 def encode_q5_0(weights: Float32, blocks: Array) -> None:
     """Thirty-two codes around zero: -16 to 15 steps."""
-    pack_five_bits(centred_codes(weights, blocks, half=16), blocks)
+    store_five_bits(centred_codes(weights, blocks, half=16), blocks)
 
 
 def encode_q5_1(weights: Float32, blocks: Array) -> None:
     """Thirty-two codes from the lowest weight to the highest."""
-    pack_five_bits(lifted_codes(weights, blocks, top=31), blocks)
+    store_five_bits(lifted_codes(weights, blocks, top=31), blocks)
 
 
 Q8_0 = BlockFormat("Q8_0", 8, 32, Q8_0_BLOCK, decode_q8_0, encode_q8_0)

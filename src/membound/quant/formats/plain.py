@@ -31,8 +31,8 @@ def decode_bf16(blocks: Array, weights: Float32) -> None:
 def encode_bf16(weights: Float32, blocks: Array) -> None:
     """Round to nearest, ties to even: add just under half of what the cut bits count, then cut."""
     bits = weights.view(np.uint32)
-    bits += 0x7FFF + ((bits >> 16) & 1)
-    if not np.isfinite(weights).all():
+    bits = bits + 0x7FFF + ((bits >> 16) & 1)
+    if not np.isfinite(bits.view(np.float32)).all():
         raise FloatingPointError("overflow in rounding to bfloat16")
     blocks["upper_half"] = bits >> 16
 

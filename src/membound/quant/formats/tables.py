@@ -11,11 +11,10 @@ bits: E8M0, a power of two for 32 weights (MXFP4, OCP Microscaling Formats v1.0)
 import numpy as np
 
 from membound.arrays import Array, Float32
+from membound.quant.formats import table_encoders
 from membound.quant.formats.codes import column, unpack
 from membound.quant.formats.layout import BlockFormat, packed
-
-IQ4_LEVELS = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
-FP4_LEVELS = (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
+from membound.quant.formats.table_encoders import FP4_LEVELS, IQ4_LEVELS, half_power_of_two
 
 IQ4_NL_BLOCK = packed(("scale", "<f2"), ("nibbles", "u1", 16))
 IQ4_XS_BLOCK = packed(
@@ -68,15 +67,6 @@ def decode_iq4_xs(blocks: Array, weights: Float32) -> None:
     groups *= scale[:, :, np.newaxis, np.newaxis]
 
 
-def half_power_of_two(exponent: Array) -> Float32:
-    """E8M0 to float32, halved for the doubled levels: 2 ** (exponent - 128).
-
-    Float32 keeps an exponent of its own just there, but for the two smallest, which are denormal.
-    """
-    bits = (exponent.astype(np.uint32) - 1) << 23
-    return np.where(exponent < 2, np.uint32(0x00200000) << exponent, bits).view(np.float32)
-
-
 def ue4m3_table() -> Float32:
     """Each byte as a UE4M3 float, halved for the doubled levels: 4 exponent, 3 mantissa bits.
 
@@ -105,7 +95,7 @@ def decode_nvfp4(blocks: Array, weights: Float32) -> None:
     groups *= UE4M3[blocks["scales"]][:, :, np.newaxis, np.newaxis]
 
 
-IQ4_NL = BlockFormat("IQ4_NL", 20, 32, IQ4_NL_BLOCK, decode_iq4_nl)
+IQ4_NL = BlockFormat("IQ4_NL", 20, 32, IQ4_NL_BLOCK, decode_iq4_nl, table_encoders.encode_iq4_nl)
 IQ4_XS = BlockFormat("IQ4_XS", 23, 256, IQ4_XS_BLOCK, decode_iq4_xs)
-MXFP4 = BlockFormat("MXFP4", 39, 32, MXFP4_BLOCK, decode_mxfp4)
+MXFP4 = BlockFormat("MXFP4", 39, 32, MXFP4_BLOCK, decode_mxfp4, table_encoders.encode_mxfp4)
 NVFP4 = BlockFormat("NVFP4", 40, 64, NVFP4_BLOCK, decode_nvfp4)
