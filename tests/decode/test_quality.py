@@ -19,7 +19,7 @@ def weights():
 
 @pytest.fixture(scope="module")
 def windows():
-    return cut_windows(TEXT, 3, 12)
+    return cut_windows(TEXT, 8, 12)  # together longer than the context
 
 
 def softmax64(logits):
@@ -29,7 +29,7 @@ def softmax64(logits):
 
 def test_each_window_is_a_text_of_its_own(weights, windows):
     log_p = log_probabilities(weights, windows)
-    assert log_p.shape == (3, 11, 50)
+    assert log_p.shape == (8, 11, 50)
     assert log_p.dtype == np.float32
     for window, its_log_p in zip(windows, log_p, strict=True):
         p = softmax64(forward_uncached(weights, window))[:-1]
@@ -51,14 +51,14 @@ def test_all_numbers_are_those_of_a_loop_over_the_text(weights, windows):
             increase.append(np.log(p[token]) - np.log(q[token]))
             kl.append(sum(a * np.log(a / b) for a, b in zip(p, q, strict=True)))
             agrees.append(p.argmax() == q.argmax())
-    assert measured.num_tokens == 33
+    assert measured.num_tokens == 88
     assert np.isclose(measured.perplexity, np.exp(np.mean(loss)), rtol=1e-5)
     assert np.isclose(measured.perplexity_change, np.exp(np.mean(increase)) - 1, rtol=1e-4)
     assert np.isclose(measured.kl, np.mean(kl), rtol=1e-4)
-    assert np.isclose(measured.kl_error, np.std(kl, ddof=1) / 33**0.5, rtol=1e-4)
+    assert np.isclose(measured.kl_error, np.std(kl, ddof=1) / 88**0.5, rtol=1e-4)
     assert measured.top1_agreement == np.mean(agrees)
     # d exp(x) = exp(x) dx
-    by_hand = np.exp(np.mean(increase)) * np.std(increase, ddof=1) / 33**0.5
+    by_hand = np.exp(np.mean(increase)) * np.std(increase, ddof=1) / 88**0.5
     assert np.isclose(measured.perplexity_change_error, by_hand, rtol=1e-4)
 
 
@@ -96,7 +96,7 @@ def test_attend_gets_one_window_at_a_time(weights, windows):
         return np.zeros_like(q)
 
     log_probabilities(weights, windows, attend=attend)
-    assert shapes == [((6, 12, 8), (2, 12, 8), (2, 12, 8))] * 9
+    assert shapes == [((6, 12, 8), (2, 12, 8), (2, 12, 8))] * 24
 
 
 def test_the_standard_error_is_the_spread_of_means():
