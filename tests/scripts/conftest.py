@@ -15,6 +15,7 @@ from sitebuild.fetch_model import SMOLLM2
 
 REPO = Path(__file__).parents[2]
 COPIED = (
+    ".ci",
     "pyproject.toml",
     "scripts",
     "src/membound/__init__.py",
@@ -25,7 +26,7 @@ COPIED = (
     "src/sitebuild/fetch_model.py",
     "src/sitebuild/set_up.py",
 )
-TOOLS = ("cat", "date", "dirname", "mktemp", "rm", "sh", "tail")
+TOOLS = ("bash", "cat", "date", "dirname", "mktemp", "rm", "sh", "tail")
 
 
 @dataclass

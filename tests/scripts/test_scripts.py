@@ -136,6 +136,44 @@ def test_a_lock_without_a_resolver_ends_in_one_line_and_leaves_the_locks(house):
     assert not list(house.tools.glob("tmp.*"))
 
 
+@pytest.fixture
+def ci_house(house):
+    """A machine without a browser, where `apt-get` and `id` are ours and the test run is a stub."""
+    stubs = {
+        house.tools / "apt-get": 'echo "apt-get $*" >> "$FAKE_LOG"; test "$1" != "$FAKE_FAILS"',
+        house.tools / "id": 'echo "$FAKE_USER"',
+        house.root / "scripts/test": 'echo "scripts/test in $PWD" >> "$FAKE_LOG"',
+    }
+    for path, text in stubs.items():
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    house.tested = f"scripts/test in {house.root}"
+    return house
+
+
+def test_ci_installs_the_browser_first_and_then_tests(ci_house):
+    run = ci_house.run(".ci/run", FAKE_USER="0", FAKE_FAILS="nothing", CI="true")
+    assert run.returncode == 0
+    update, install, tested = ci_house.done()
+    assert update.startswith("apt-get update")
+    assert install.startswith("apt-get install")
+    assert " chromium" in install
+    assert tested == ci_house.tested
+
+
+@pytest.mark.parametrize("failing", ["update", "install"])
+def test_ci_tests_without_a_browser_where_none_can_be_installed(ci_house, failing):
+    run = ci_house.run(".ci/run", FAKE_USER="0", FAKE_FAILS=failing)
+    assert "ci: could not install chromium" in run.stdout
+    assert ci_house.done()[-1] == ci_house.tested
+
+
+def test_ci_installs_nothing_as_another_user_than_root(ci_house):
+    run = ci_house.run(".ci/run", FAKE_USER="1000", FAKE_FAILS="nothing")
+    assert run.stdout.startswith("ci: without chromium")
+    assert ci_house.done() == [ci_house.tested]
+
+
 def test_every_script_can_be_started():
     for script in SCRIPTS:
         assert os.access(set_up.REPO / "scripts" / script, os.X_OK)
