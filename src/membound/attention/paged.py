@@ -1,0 +1,75 @@
+"""Paged attention: keys and values that lie in blocks, anywhere, found through a table.
+
+A store is (num_blocks, block_size, num_kv_heads, head_dim), and the sequence's token t lies in
+block `block_table[t // block_size]` at place t % block_size: the page table of virtual memory.
+Kwon et al., "Efficient Memory Management for Large Language Model Serving with PagedAttention"
+(arXiv 2309.06180), section 4.1. These functions take the table as an array and know no cache.
+"""
+
+from functools import reduce
+
+import numpy as np
+
+from membound.arrays import Array, Float32
+from membound.attention.plain import attention
+from membound.attention.split import partial_attention
+from membound.maths.online_softmax import finish, merge
+
+
+def check_block_table(store: Array, block_table: Array, num_tokens: int) -> Array:
+    """Return the entries of `block_table` that `num_tokens` tokens need, or say what is wrong."""
+    num_blocks, block_size = store.shape[:2]
+    needed = -(-num_tokens // block_size)
+    table = np.asarray(block_table)
+    if table.ndim != 1 or table.dtype.kind not in "iu":
+        raise ValueError(
+            f"block_table must be one row of whole numbers, got {table.dtype} of {table.shape}"
+        )
+    if num_tokens < 1 or len(table) < needed:
+        raise ValueError(
+            f"block_table is too short: {num_tokens} tokens in blocks of {block_size} need "
+            f"{needed} entries, got {len(table)}"
+        )
+    table = table[:needed]
+    if table.min() < 0 or table.max() >= num_blocks:
+        raise ValueError(f"block ids go from 0 to {num_blocks - 1}, got {table.tolist()}")
+    return table
+
+
+def gather(store: Float32, block_table: Array, num_tokens: int) -> Float32:
+    """Copy a sequence's tokens together: (num_kv_heads, num_tokens, head_dim)."""
+    blocks = store[check_block_table(store, block_table, num_tokens)]
+    tokens = blocks.reshape(-1, *store.shape[2:])[:num_tokens]
+    return np.ascontiguousarray(tokens.swapaxes(0, 1))
+
+
+def paged_attention(
+    q: Float32, k_store: Float32, v_store: Float32, block_table: Array, num_tokens: int
+) -> Float32:
+    """Attend causally with `q` (num_heads, num_queries, head_dim), a sequence's last tokens.
+
+    Equal to `plain.attention` over contiguous keys bit for bit: after `gather` it is that.
+    """
+    k = gather(k_store, block_table, num_tokens)
+    v = gather(v_store, block_table, num_tokens)
+    return attention(q, k, v)
+
+
+def paged_attention_in_place(
+    q: Float32, k_store: Float32, v_store: Float32, block_table: Array, num_tokens: int
+) -> Float32:
+    """Attend with one query per head, `q` (num_heads, 1, head_dim), block by block, copying none.
+
+    What a GPU kernel does: each block is read where it lies, and the partial softmaxes are merged.
+    Sums run in another order than over contiguous keys, so the two agree to within rounding.
+    """
+    if q.shape[1] != 1:
+        raise ValueError(f"paged attention in place serves one query per head, got {q.shape[1]}")
+    block_size = k_store.shape[1]
+    pieces = []
+    for index, block in enumerate(check_block_table(k_store, block_table, num_tokens)):
+        filled = min(block_size, num_tokens - index * block_size)
+        k = k_store[block, :filled].swapaxes(0, 1)
+        v = v_store[block, :filled].swapaxes(0, 1)
+        pieces.append(partial_attention(q, k, v))
+    return finish(reduce(merge, pieces)).reshape(q.shape[0], 1, -1)
