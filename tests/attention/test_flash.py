@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from membound.attention.flash import flash_attention
-from membound.attention.tiling.key_outer import query_outer_elements
 from membound.attention.plain import attention
+from membound.attention.tiling.key_outer import query_outer_elements
 from membound.attention.tiling.tiles import Tiles, Traffic
 
 

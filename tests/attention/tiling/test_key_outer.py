@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from membound.attention.plain import attention
 from membound.attention.tiling.key_outer import (
     key_outer_attention,
     key_outer_elements,
@@ -10,7 +11,6 @@ from membound.attention.tiling.key_outer import (
     standard_attention,
     standard_elements,
 )
-from membound.attention.plain import attention
 from membound.attention.tiling.tiles import Tiles, Traffic, tile_sizes
 
 
