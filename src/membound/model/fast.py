@@ -71,7 +71,6 @@ class FastDecoder:
         """`norms.rms_norm` into h; the mean square is a dot product, in one call."""
         mean_square = float(x.dot(x)) / len(x)
         np.multiply(x, weight, out=self._h)
-        # A Python float leaves float32 arrays float32; a NumPy float64 would not.
         self._h *= 1 / math.sqrt(mean_square + self._weights.config.norm_eps)
 
     def _attend(self, keys: Float32, values: Float32) -> None:

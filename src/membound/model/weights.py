@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from membound.arrays import Complex64, Float32
+from membound.arrays import Complex64, Float32, aligned_empty
 from membound.gguf.reader import GGUFFile
 from membound.maths.rotary import rotary_table
 from membound.model.config import ModelConfig
 
-# The matrices that lie in memory as (in, out). OpenBLAS splits the *output* between its threads
-# and walks four rows of memory at once: short rows, like these matrices' inputs, stop and start.
+# The matrices that lie in memory as (in, out); `fast` says which product reads which.
 IN_OUT = frozenset({"gate_up", "head"})
-HUGE_PAGE_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -152,16 +150,10 @@ def arrange(config: ModelConfig, tensor: Callable[[str], Float32], *, tied: bool
 
 
 class _Arena:
-    """One block of memory for all matrices, starting where a huge page starts.
-
-    NumPy asks Linux for huge pages only for single arrays of 4 MiB and more, and most matrices are
-    smaller; with ordinary pages the processor stops every 4 KiB to look up the next one.
-    """
+    """One block of memory for all matrices: most are too small to get huge pages by themselves."""
 
     def __init__(self, num_values: int):
-        block = np.empty(num_values + HUGE_PAGE_BYTES // 4, np.float32)
-        start = -block.ctypes.data % HUGE_PAGE_BYTES // 4
-        self._free = block[start : start + num_values]
+        self._free = aligned_empty(num_values)
 
     def take(self, rows: int, columns: int, *, in_out: bool) -> Float32:
         """Return the next matrix (rows, columns), lying in memory as (columns, rows) if asked."""

@@ -1,0 +1,103 @@
+"""What scripts/measure-decode runs: a decode step against the time to read its weights.
+
+The bound is bytes / speed. The bytes are all weights but the embedding, of which a token reads one
+row; keys and values come to less than 1 % of them here. The speed is that of the best of the ways
+in `membound.bench.read_probes` to read 512 MiB, in the same run, with as many threads.
+"""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from membound.bench import interleave, machine_line, read_probes
+from membound.cache.concatenated import ConcatenatedCache
+from membound.model.load import Model, load_model
+from membound.model.local import default_model_path
+from membound.model.transformer import forward
+from membound.model.weights import Weights
+from membound.units import format_bytes, format_s
+
+PROMPT = "<|im_start|>user\nWhy is the sky blue?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def as_tutorials_store_them(weights: Weights) -> Weights:
+    """The same weights, each matrix an array of its own in the file's (out, in) order."""
+    layers = tuple(
+        replace(layer, **{name: np.array(value, order="C") for name, value in vars(layer).items()})
+        for layer in weights.layers
+    )
+    head = np.array(weights.head, order="C")
+    return replace(weights, layers=layers, embedding=head, head=head)
+
+
+class Step:
+    """One way to decode: each call processes one token and chooses the next, greedily."""
+
+    def __init__(self, decode, cache, first_id: int):
+        self.decode, self.cache = decode, cache
+        self.token_ids = [first_id]
+
+    def __call__(self) -> None:
+        logits = self.decode(self.token_ids[-1], self.cache)
+        self.token_ids.append(int(logits.argmax()))
+
+
+def steps(model: Model, num_tokens: int) -> dict[str, Step]:
+    """The ways to compare, after one prompt."""
+    prompt_ids, config = model.tokenizer.encode(PROMPT), model.config
+    growing = ConcatenatedCache(config.num_layers, config.num_kv_heads, config.head_dim)
+    in_place = model.new_cache(len(prompt_ids) + num_tokens)
+    first_id = int(model.prefill(prompt_ids, growing).argmax())
+    model.prefill(prompt_ids, in_place)
+
+    plain = as_tutorials_store_them(model.weights)
+
+    def textbook(token_id: int, cache: ConcatenatedCache) -> np.ndarray:
+        return forward(plain, [token_id], cache)[0]
+
+    return {
+        "textbook": Step(textbook, growing, first_id),
+        "fast": Step(model.decode, in_place, first_id),
+    }
+
+
+def main(num_tokens: int) -> None:
+    """Measure, check that the tokens are equal, print."""
+    warmup = 2
+    model = load_model(default_model_path())
+    decoders = steps(model, num_tokens + warmup)
+    array, probes = read_probes()
+    timings = interleave(decoders | probes, warmup=warmup, repeats=num_tokens)
+    tokens = decoders["fast"].token_ids
+    if tokens != decoders["textbook"].token_ids:
+        sys.exit("measure-decode: the two decoders chose different tokens")
+
+    nbytes = model.weights.bytes_read_per_token
+    best = min(probes, key=lambda name: timings[name].median_s)
+    bytes_per_s = array.nbytes / timings[best].median_s
+    bound_s = nbytes / bytes_per_s
+    fast_s, textbook_s = timings["fast"].median_s, timings["textbook"].median_s
+
+    print(machine_line())
+    print(f"medians of {num_tokens} tokens, taken in turns; both chose {len(tokens)} equal tokens")
+    print(f"\nreading {format_bytes(array.nbytes)}:")
+    for name in probes:
+        speed = array.nbytes / timings[name].median_s
+        print(f"  {name:<10}{format_bytes(speed) + '/s':>12}{spread(timings[name])}")
+    print(f"\none token, {format_bytes(nbytes)} of weights:")
+    for name in decoders:
+        line = f"  {name:<10}{format_s(timings[name].median_s):>12}{spread(timings[name])}"
+        print(f"{line}  {1 / timings[name].median_s:6.1f} tokens/s")
+    print(f"  {'bound':<10}{format_s(bound_s):>12}{'':>15}  {1 / bound_s:6.1f} tokens/s")
+    print(f"\nfast / textbook   {textbook_s / fast_s:.2f} times the speed")
+    print(f"fast / bound      {bound_s / fast_s:.2f} of the speed")
+
+
+def spread(timing) -> str:
+    """The middle half of the times, as a share of their median."""
+    return f"  (spread {timing.spread:4.0%})"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,74 @@
+"""Each test is one sentence that `membound.bench` says of itself."""
+
+import time
+
+import numpy as np
+import pytest
+
+from membound import bench
+from membound.bench import Timing, interleave, machine_line, measure, num_threads, read_probes
+
+
+def test_a_time_is_the_median_of_its_runs():
+    timing = Timing((9.0, 1.0, 2.0, 3.0, 2.5))
+    assert timing.median_s == 2.5
+    assert timing.fastest_s == 1.0
+    assert timing.spread == (3.0 - 2.0) / 2.5
+    assert Timing((1.0,)).spread == 0
+
+
+def test_a_sleep_takes_as_long_as_it_sleeps():
+    assert 0.01 <= measure(lambda: time.sleep(0.01), warmup=0, repeats=3).median_s < 0.1
+
+
+def test_things_are_timed_in_turns_and_the_warm_up_does_not_count():
+    calls = []
+    runs = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    timings = interleave(runs, warmup=1, repeats=3)
+    assert "".join(calls) == "abababab"
+    assert {name: len(timing.times_s) for name, timing in timings.items()} == {"a": 3, "b": 3}
+
+
+def test_a_measurement_without_a_run_is_refused():
+    with pytest.raises(ValueError, match="repeats 1 or more: 1, 0"):
+        measure(lambda: None, repeats=0)
+
+
+def test_every_probe_reads_every_number_once():
+    array, probes = read_probes(1 << 20)
+    assert array.nbytes == 1 << 20
+    array[:] = np.arange(array.size) % 2  # half of the numbers are 1, and x² = x
+    for probe in probes.values():
+        assert np.sum(probe()) == array.size / 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({}, 4),
+        ({"OPENBLAS_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "2"}, 2),
+        ({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "2"}, 1),
+        ({"OPENBLAS_NUM_THREADS": "64"}, 4),
+        ({"OPENBLAS_NUM_THREADS": "many"}, 4),
+        ({"OPENBLAS_NUM_THREADS": "0"}, 4),
+    ],
+)
+def test_threads_are_what_the_environment_asks_for_up_to_the_cores(
+    monkeypatch, environment, threads
+):
+    for variable in bench.THREAD_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(bench, "num_cores", lambda: 4)
+    assert num_threads() == threads
+
+
+def test_the_machine_line_names_what_a_time_depends_on():
+    line = machine_line()
+    assert f"NumPy {np.__version__}" in line
+    assert "core" in line
+    assert "thread" in line
+    assert "Python 3." in line
+    assert "\n" not in line
