@@ -3,4 +3,6 @@
 interface       what the model asks of a cache: four methods and three numbers
 concatenated    grown by np.concatenate, as most first versions do, and counted
 contiguous      room taken once and written in place
+quantised       every token in few bits as it comes
+kivi            old keys per channel and old values per token in 2 bits, recent ones whole
 """

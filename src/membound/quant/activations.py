@@ -39,5 +39,5 @@ def int8_linear(x: Float32, matrix: Float32) -> Float32:
     """
     x_codes, x_scale = int8_codes(x)
     matrix_codes, matrix_scale = int8_codes(matrix)
-    sums = x_codes.astype(np.int32) @ matrix_codes.astype(np.int32).T
+    sums = np.matmul(x_codes, matrix_codes.T, dtype=np.int32)
     return x_scale * sums.astype(np.float32) * matrix_scale.T
