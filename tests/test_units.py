@@ -23,6 +23,7 @@ def test_a_gigabyte_is_seven_per_cent_less_than_a_gibibyte():
         (999_600_000, "1.00 GB", "953 MiB"),
         (999_400_000, "999 MB", "953 MiB"),
         (99_960_000, "100 MB", "95.3 MiB"),
+        (9_996_000, "10.0 MB", "9.53 MiB"),
         (2 * 2**40, "2.20 TB", "2.00 TiB"),
     ],
 )

@@ -2,6 +2,7 @@
 
 plain      causal softmax attention with grouped heads, written to be read
 counted    one small layer with and without a cache, its work counted as it is done
+lesson_bugs  two cached decoders that look right and are not
 shapes     what each of them asks of its arguments
 grouped    MHA, GQA and MQA without copying a key head
 flash      exact attention that never holds its score matrix
