@@ -1,5 +1,7 @@
 """What the two quantised caches say of themselves, and the interface that they keep to."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -135,6 +137,33 @@ def test_kivi_s_bytes_are_codes_lines_and_recent_tokens_in_float16():
     # 21 tokens: 16 keys and 13 values are old, at 2 bits and two float16 for 4 values.
     old, recent = 16 + 13, 5 + 8
     assert cache.nbytes == LAYERS * HEADS * WIDTH * (old * (2 + 32 / 4) + recent * 16) / 8
+
+
+@pytest.mark.parametrize(
+    "new_cache",
+    [lambda: PerTokenCache(4, bits=4), lambda: KiviCache(4, 8, 64, bits=2)],
+    ids=["per_token", "kivi"],
+)
+def test_nbytes_is_the_memory_that_is_held_between_steps(new_cache):
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        cache = new_cache()
+        for num_tokens in (500, 1, 15):
+            for layer in range(4):
+                cache.append(layer, *np.ones((2, 8, num_tokens, 64), np.float32))
+            cache.advance(num_tokens)
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert cache.nbytes < held < 1.05 * cache.nbytes + 10_000
+
+
+@both
+def test_an_empty_cache_can_be_emptied(new_cache):
+    cache = new_cache()
+    cache.truncate(0)
+    assert (cache.num_tokens, cache.nbytes) == (0, 0)
 
 
 @pytest.mark.parametrize("num_kept", [0, 1, 5, 12])

@@ -76,7 +76,7 @@ class KiviCache:
         none = np.zeros((num_kv_heads, 0, head_dim), np.float16)
         self._empty = [Layer(None, none, None, none)] * num_layers
         self._layers = list(self._empty)
-        self._new: list[tuple[Float32, Float32]] = [(none, none)] * num_layers
+        self._new: dict[int, tuple[Float32, Float32]] = {}  # by layer, until `advance`
         self._bits, self._group_size, self._residual = bits, group_size, residual
         self._num_tokens = 0
 
@@ -101,9 +101,8 @@ class KiviCache:
 
     def advance(self, num_new: int) -> None:
         """Count tokens that every layer has appended, and quantise those that are now old."""
-        self._layers = [
-            self._take(layer, *new) for layer, new in zip(self._layers, self._new, strict=True)
-        ]
+        self._layers = [self._take(kept, *self._new[i]) for i, kept in enumerate(self._layers)]
+        self._new.clear()
         self._num_tokens += num_new
 
     def truncate(self, num_tokens: int) -> None:
