@@ -39,7 +39,7 @@ FORMATS = MappingProxyType(
     }
 )
 
-CHUNK_WEIGHTS = 16 * 1024  # 64 KiB of float32: a chunk and its temporaries stay in the L2 cache
+CHUNK_WEIGHTS = 64 * 1024  # 256 KiB of float32: a chunk and its temporaries stay in the L2 cache
 
 
 def find_format(name: str) -> BlockFormat:

@@ -13,6 +13,7 @@ def unpack(data: Array, width: int) -> Array:
     A byte's codes are a row apart, not neighbours: with four bits, byte i holds codes i and
     i + row_bytes. One SIMD shift then yields a register of neighbours.
     """
+    data = np.ascontiguousarray(data)  # out of the structs first, where each row lies by itself
     codes = np.empty((*data.shape[:-1], 8 // width, data.shape[-1]), np.uint8)
     for place in range(8 // width):
         np.right_shift(data, width * place, out=codes[..., place, :])
@@ -28,9 +29,14 @@ def pack(codes: Array, width: int) -> Array:
     return data
 
 
+def number(field: Array) -> Float32:
+    """One stored number per block, (num_blocks,), as float32."""
+    return field.astype(np.float32)
+
+
 def column(field: Array) -> Float32:
-    """One number per block as a float32 column, to meet that block's row of weights."""
-    return field.astype(np.float32)[:, np.newaxis]
+    """The same as a column, (num_blocks, 1), to meet each block's row of weights."""
+    return number(field)[:, np.newaxis]
 
 
 def invert(scale: Float32) -> Float32:
@@ -40,12 +46,23 @@ def invert(scale: Float32) -> Float32:
     return inverse
 
 
-def as_columns(weights: Float32, group_size: int) -> Float32:
-    """A copy of weights (num_blocks, block_size) with groups as columns: (group_size, num_groups).
+def as_columns(rows: Array, group_size: int) -> Array:
+    """A copy of rows (num_blocks, row_length) with groups as columns: (group_size, num_groups).
 
     What is then done to each group is one long SIMD loop over all of them.
     """
-    return np.ascontiguousarray(weights.reshape(-1, group_size).T)
+    return np.ascontiguousarray(rows.reshape(-1, group_size).T)
+
+
+def as_rows(columns: Array) -> Array:
+    """Bytes (row_length, num_rows) turned to (num_rows, row_length); row_length divides by four.
+
+    Four bytes are moved as one word: a copy that turns costs the same for either.
+    """
+    words = columns[0::4].astype("<u4")
+    for place in (1, 2, 3):
+        words |= columns[place::4].astype("<u4") << (8 * place)
+    return np.ascontiguousarray(words.T).view(np.uint8)
 
 
 def largest(groups: Float32) -> Float32:

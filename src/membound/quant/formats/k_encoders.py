@@ -8,13 +8,8 @@ the weights are therefore taken last, against the scales as a reader will find t
 import numpy as np
 
 from membound.arrays import Array, Float32
-from membound.quant.formats.codes import as_columns, column, invert, pack, widest
+from membound.quant.formats.codes import as_columns, as_rows, column, invert, pack, widest
 from membound.quant.formats.search import LineFit, fit_line, fit_signed, round_codes
-
-
-def as_rows(codes: Float32) -> Array:
-    """Codes (group_size, num_groups) from 0 as bytes (num_blocks, 256)."""
-    return np.ascontiguousarray(codes.astype(np.uint8).T).reshape(-1, 256)
 
 
 def lean_to_large(groups: Float32) -> Float32:
@@ -47,7 +42,11 @@ def encode_lines(fit: LineFit, blocks: Array, code_top: int) -> tuple[Array, Arr
 
     codes = fit.groups - minimum
     round_codes(codes, invert(scale), 0, fit.top, codes)
-    return scale_codes.view(np.uint8), min_codes.view(np.uint8), as_rows(codes)
+    return (
+        scale_codes.view(np.uint8),
+        min_codes.view(np.uint8),
+        as_rows(codes.astype(np.uint8)).reshape(-1, 256),
+    )
 
 
 def encode_signed(
@@ -65,15 +64,15 @@ def encode_signed(
     scale = (column(blocks["scale"]) * scale_codes).ravel()
     round_codes(groups, invert(scale), -half, half - 1, groups)
     groups += half
-    return scale_codes, as_rows(groups)
+    return scale_codes, as_rows(groups.astype(np.uint8)).reshape(-1, 256)
 
 
 def pack_six_bits(scale_codes: Array, min_codes: Array) -> Array:
-    """Bytes (n, 3, 4) from two times eight codes (n, 8): `unpack_six_bits` the other way."""
+    """Twelve bytes (n, 12) from two times eight codes (n, 8): see `scale_codes_of_six_bits`."""
     scales = scale_codes[:, :4] | ((scale_codes[:, 4:] >> 4) << 6)
     minima = min_codes[:, :4] | ((min_codes[:, 4:] >> 4) << 6)
     nibbles = (scale_codes[:, 4:] & 15) | ((min_codes[:, 4:] & 15) << 4)
-    return np.stack([scales, minima, nibbles], axis=1)
+    return np.hstack([scales, minima, nibbles])
 
 
 def encode_q2_k(weights: Float32, blocks: Array) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from membound.arrays import Array, Float32
 from membound.quant.formats import k_encoders
-from membound.quant.formats.codes import column, unpack
+from membound.quant.formats.codes import as_columns, number, unpack
 from membound.quant.formats.layout import BlockFormat, packed
 
 Q2_K_BLOCK = packed(
@@ -29,13 +29,13 @@ Q3_K_BLOCK = packed(
 Q4_K_BLOCK = packed(
     ("scale", "<f2"),
     ("min_scale", "<f2"),
-    ("scale_and_min_codes", "u1", (3, 4)),
+    ("scale_and_min_codes", "u1", 12),
     ("nibbles", "u1", (4, 32)),
 )
 Q5_K_BLOCK = packed(
     ("scale", "<f2"),
     ("min_scale", "<f2"),
-    ("scale_and_min_codes", "u1", (3, 4)),
+    ("scale_and_min_codes", "u1", 12),
     ("fifth_bit", "u1", 32),
     ("nibbles", "u1", (4, 32)),
 )
@@ -47,75 +47,83 @@ Q6_K_BLOCK = packed(
 )
 
 
-def unpack_six_bits(data: Array) -> tuple[Array, Array]:
-    """Eight scale codes and eight minimum codes, each (n, 8) of six bits, from bytes (n, 3, 4).
+def scale_codes_of_six_bits(blocks: Array) -> tuple[Array, Array]:
+    """Eight scale codes and eight minimum codes, (8, num_blocks) each, of Q4_K and Q5_K.
 
-    The first four of each fill the low six bits of rows 0 and 1. The last four lie apart: their low
-    nibbles in row 2, their high two bits on top of rows 0 and 1.
+    Six bits each, in twelve bytes. The first four lie in the low bits of bytes 0-3 and 4-7. Of the
+    last four, the low nibbles lie in bytes 8-11, the other two bits on top of the first four.
     """
-    scales, minima, nibbles = data[:, 0], data[:, 1], data[:, 2]
-    scale_codes = np.hstack([scales & 63, (nibbles & 15) | ((scales >> 6) << 4)])
-    min_codes = np.hstack([minima & 63, (nibbles >> 4) | ((minima >> 6) << 4)])
+    scales, minima, nibbles = as_columns(blocks["scale_and_min_codes"], 12).reshape(3, 4, -1)
+    scale_codes = np.concatenate([scales & 63, (nibbles & 15) | ((scales >> 6) << 4)])
+    min_codes = np.concatenate([minima & 63, (nibbles >> 4) | ((minima >> 6) << 4)])
     return scale_codes, min_codes
 
 
-def unpack_q3_scales(data: Array) -> Array:
-    """Sixteen scale codes (n, 16), -32 to 31, from bytes (n, 12): nibbles in 8, two bits in 4."""
-    nibbles = unpack(data[:, :8], 4).reshape(-1, 16)
-    two_bits = unpack(data[:, 8:], 2).reshape(-1, 16)
+def scale_codes_of_q3(blocks: Array) -> Array:
+    """Sixteen scale codes (16, num_blocks), -32 to 31: nibbles in 8 bytes, two bits in 4."""
+    data = as_columns(blocks["scale_codes"], 12)
+    nibbles = unpack(data[:8].reshape(-1), 4).reshape(16, -1)
+    two_bits = unpack(data[8:].reshape(-1), 2).reshape(16, -1)
     return (nibbles | (two_bits << 4)).view(np.int8) - np.int8(32)
 
 
-def scale_groups(weights: Float32, scale: Float32, minimum: Float32 | None = None) -> None:
-    """Codes to weights in place, with a scale and a minimum (n, num_groups) for each group."""
-    groups = weights.reshape(*scale.shape, -1)
-    groups *= scale[:, :, np.newaxis]
+def scale_groups(
+    codes: Array, weights: Float32, scale: Float32, minimum: Float32 | None = None
+) -> None:
+    """`weights = codes * scale - minimum`, one scale and minimum (num_groups, num_blocks) a group.
+
+    Repeating them for each weight first is quicker than many short loops over the groups.
+    """
+    group_size = weights.shape[1] // len(scale)
+    weights[:] = codes.reshape(weights.shape)
+    weights *= np.repeat(scale.T, group_size).reshape(weights.shape)
     if minimum is not None:
-        groups -= minimum[:, :, np.newaxis]
+        weights -= np.repeat(minimum.T, group_size).reshape(weights.shape)
 
 
 def decode_q2_k(blocks: Array, weights: Float32) -> None:
     """Codes 0 to 3, groups of 16."""
-    weights.reshape(-1, 2, 4, 32)[:] = unpack(blocks["two_bits"], 2)
-    group_codes = unpack(blocks["scale_and_min_codes"], 4)
-    scale, min_scale = column(blocks["scale"]), column(blocks["min_scale"])
-    scale_groups(weights, scale * group_codes[:, 0], min_scale * group_codes[:, 1])
+    group_codes = as_columns(blocks["scale_and_min_codes"], 16)
+    scale = number(blocks["scale"]) * (group_codes & 15)
+    minimum = number(blocks["min_scale"]) * (group_codes >> 4)
+    scale_groups(unpack(blocks["two_bits"], 2), weights, scale, minimum)
 
 
 def decode_q3_k(blocks: Array, weights: Float32) -> None:
     """Codes -4 to 3, groups of 16."""
-    codes = unpack(blocks["two_bits"], 2).reshape(-1, 256)
-    codes |= unpack(blocks["third_bit"], 1).reshape(-1, 256) << 2
-    weights[:] = codes
-    weights -= 4
-    scale_groups(weights, column(blocks["scale"]) * unpack_q3_scales(blocks["scale_codes"]))
+    codes = unpack(blocks["third_bit"], 1).reshape(-1, 256)
+    codes <<= 2
+    codes |= unpack(blocks["two_bits"], 2).reshape(-1, 256)
+    scale = number(blocks["scale"]) * scale_codes_of_q3(blocks)
+    scale_groups(codes.view(np.int8) - np.int8(4), weights, scale)
 
 
 def decode_q4_k(blocks: Array, weights: Float32) -> None:
     """Codes 0 to 15, groups of 32."""
-    weights.reshape(-1, 4, 2, 32)[:] = unpack(blocks["nibbles"], 4)
-    scale_codes, min_codes = unpack_six_bits(blocks["scale_and_min_codes"])
-    scale, min_scale = column(blocks["scale"]), column(blocks["min_scale"])
-    scale_groups(weights, scale * scale_codes, min_scale * min_codes)
+    scale_codes, min_codes = scale_codes_of_six_bits(blocks)
+    scale = number(blocks["scale"]) * scale_codes
+    minimum = number(blocks["min_scale"]) * min_codes
+    scale_groups(unpack(blocks["nibbles"], 4), weights, scale, minimum)
 
 
 def decode_q5_k(blocks: Array, weights: Float32) -> None:
     """Codes 0 to 31, groups of 32."""
-    codes = unpack(blocks["nibbles"], 4).reshape(-1, 256)
-    codes |= unpack(blocks["fifth_bit"], 1).reshape(-1, 256) << 4
-    weights[:] = codes
-    scale_codes, min_codes = unpack_six_bits(blocks["scale_and_min_codes"])
-    scale, min_scale = column(blocks["scale"]), column(blocks["min_scale"])
-    scale_groups(weights, scale * scale_codes, min_scale * min_codes)
+    codes = unpack(blocks["fifth_bit"], 1).reshape(-1, 256)
+    codes <<= 4
+    codes |= unpack(blocks["nibbles"], 4).reshape(-1, 256)
+    scale_codes, min_codes = scale_codes_of_six_bits(blocks)
+    scale = number(blocks["scale"]) * scale_codes
+    minimum = number(blocks["min_scale"]) * min_codes
+    scale_groups(codes, weights, scale, minimum)
 
 
 def decode_q6_k(blocks: Array, weights: Float32) -> None:
     """Codes -32 to 31, groups of 16 whose scale codes are signed."""
-    codes = unpack(blocks["nibbles"], 4).reshape(-1, 256)
-    codes |= unpack(blocks["two_bits"], 2).reshape(-1, 256) << 4
-    weights[:] = codes
-    weights -= 32
-    scale_groups(weights, column(blocks["scale"]) * blocks["scale_codes"])
+    codes = unpack(blocks["two_bits"], 2).reshape(-1, 256)
+    codes <<= 4
+    codes |= unpack(blocks["nibbles"], 4).reshape(-1, 256)
+    scale = number(blocks["scale"]) * as_columns(blocks["scale_codes"], 16)
+    scale_groups(codes.view(np.int8) - np.int8(32), weights, scale)
 
 
 Q2_K = BlockFormat("Q2_K", 10, 256, Q2_K_BLOCK, decode_q2_k, k_encoders.encode_q2_k)

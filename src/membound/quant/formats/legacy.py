@@ -9,7 +9,15 @@ Byte for byte what `quantize_row_*_ref` of ggml-quants.c (ggml) writes.
 import numpy as np
 
 from membound.arrays import Array, Float32
-from membound.quant.formats.codes import as_columns, column, invert, largest, unpack, widest
+from membound.quant.formats.codes import (
+    as_columns,
+    as_rows,
+    column,
+    invert,
+    largest,
+    unpack,
+    widest,
+)
 from membound.quant.formats.layout import BlockFormat, packed
 
 Q8_0_BLOCK = packed(("scale", "<f2"), ("codes", "i1", 32))
@@ -37,15 +45,14 @@ def unpack_five_bits(blocks: Array) -> Array:
 
 def decode_q4_0(blocks: Array, weights: Float32) -> None:
     """`weight = scale * (code - 8)`."""
-    weights.reshape(-1, 2, 16)[:] = unpack(blocks["nibbles"], 4)
-    weights -= 8
+    codes = unpack(blocks["nibbles"], 4).view(np.int8)
+    weights.reshape(-1, 2, 16)[:] = codes - np.int8(8)
     weights *= column(blocks["scale"])
 
 
 def decode_q5_0(blocks: Array, weights: Float32) -> None:
     """`weight = scale * (code - 16)`."""
-    weights[:] = unpack_five_bits(blocks)
-    weights -= 16
+    weights[:] = unpack_five_bits(blocks).view(np.int8) - np.int8(16)
     weights *= column(blocks["scale"])
 
 
@@ -74,7 +81,7 @@ def encode_q8_0(weights: Float32, blocks: Array) -> None:
     groups -= whole
     groups *= 2
     whole += np.trunc(groups, out=groups)
-    blocks["codes"] = whole.astype(np.int8).T
+    blocks["codes"] = as_rows(whole.astype(np.int8).view(np.uint8)).view(np.int8)
 
 
 def centred_codes(weights: Float32, blocks: Array, half: int) -> Array:
@@ -102,14 +109,13 @@ def lifted_codes(weights: Float32, blocks: Array, top: int) -> Array:
 
 def store_four_bits(codes: Array, blocks: Array) -> None:
     """Codes (32, n) as nibbles."""
-    blocks["nibbles"] = (codes[:16] | (codes[16:] << 4)).T
+    blocks["nibbles"] = as_rows(codes[:16] | (codes[16:] << 4))
 
 
 def store_five_bits(codes: Array, blocks: Array) -> None:
     """Codes (32, n) as nibbles, and the fifth bits of a block as one little-endian uint32."""
-    rows = np.ascontiguousarray(codes.T)
-    blocks["fifth_bits"] = np.packbits(rows >> 4, axis=1, bitorder="little")
-    blocks["nibbles"] = (rows[:, :16] & 15) | (rows[:, 16:] << 4)
+    blocks["fifth_bits"] = np.packbits(as_rows(codes >> 4), axis=1, bitorder="little")
+    store_four_bits(codes & 15, blocks)
 
 
 def encode_q4_0(weights: Float32, blocks: Array) -> None:

@@ -9,7 +9,7 @@ with a trial's scale, then solve for the scale (and minimum) that suits those co
 wins. A group is a column, (group_size, num_groups), which makes each step one long SIMD loop.
 
 The idea is `make_qkx2_quants` and `make_qx_quants` of ggml-quants.c in ggml. Those try 21 and 19
-scales; fewer, spread wider, and one more round from the best of them reach a smaller error.
+scales; fewer, spread wider, and one more round from the best of them do as well or better.
 """
 
 import numpy as np

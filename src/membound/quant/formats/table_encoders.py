@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from membound.arrays import Array, Float32
-from membound.quant.formats.codes import as_columns, invert, largest, widest
+from membound.quant.formats.codes import as_columns, as_rows, invert, largest, widest
 from membound.quant.formats.search import total
 
 IQ4_LEVELS = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
@@ -37,7 +37,7 @@ def look_up_iq4(codes: Array) -> Float32:
 
 def store_nibbles(codes: Array, blocks: Array) -> None:
     """Codes (32, num_blocks), two to a byte."""
-    blocks["nibbles"] = (codes[:16] | (codes[16:] << 4)).T
+    blocks["nibbles"] = as_rows(codes[:16] | (codes[16:] << 4))
 
 
 def encode_iq4_nl(weights: Float32, blocks: Array) -> None:
