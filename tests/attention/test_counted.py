@@ -60,6 +60,8 @@ def test_the_outputs_are_those_of_causal_attention_over_all_tokens_at_once(layer
     attended = attention(*(heads(W) for W in (layer.W_q, layer.W_k, layer.W_v)))
     expected = attended.transpose(1, 0, 2).reshape(30, D) @ layer.W_o
     assert np.allclose(layer.run_cached(x).outputs, expected, atol=1e-5)
+    run = Run(np.empty_like(x))
+    assert np.allclose(layer.attend(*layer.project(x, run), run), expected, atol=1e-5)
 
 
 def test_a_product_counts_one_multiply_add_per_term_of_its_sums():

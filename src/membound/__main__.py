@@ -1,0 +1,139 @@
+"""The command line: `python -m membound generate "..."`.
+
+A subcommand is a function that takes the parsed arguments, and one that says which there are. What
+a user got wrong is one line on stderr: exit status 2 for the arguments, 1 for what they lead to.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from membound.decode.generate import generate
+from membound.model.load import load_model
+from membound.model.local import default_model_path
+from membound.sampling.sampler import Sampler
+from membound.tokenizer.bpe import StreamDecoder, Tokenizer
+from membound.tokenizer.chat import SMOLLM2_SYSTEM, chat_prompt
+from membound.units import format_s
+
+
+def add_generate(subcommands) -> None:
+    """Say what `generate` takes."""
+    parser = subcommands.add_parser(
+        "generate",
+        help="continue a prompt, token by token",
+        description="Continues a prompt on stdout, and says on stderr how long that took.",
+    )
+    parser.set_defaults(run=run_generate, parser=parser)
+    parser.add_argument("prompt", help="what to say to the model")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="PATH",
+        help="a Llama-family GGUF file (default: SmolLM2-135M-Instruct)",
+    )
+    parser.add_argument("--max-new-tokens", type=positive, default=128, metavar="N")
+    parser.add_argument(
+        "--temperature", type=float, default=0.0, metavar="T", help="0 (default): the likeliest"
+    )
+    parser.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest tokens")
+    parser.add_argument("--top-p", type=float, metavar="P", help="draw from the likeliest P")
+    parser.add_argument("--seed", type=int, metavar="S", help="the same draws every time")
+    parser.add_argument(
+        "--raw", action="store_true", help="continue the prompt's text; do not answer it in a chat"
+    )
+
+
+def run_generate(args: argparse.Namespace) -> None:
+    """Stream a continuation, then its times: first token (TTFT), and per token after it (TPOT)."""
+    choices = (args.top_k, args.top_p, args.seed)
+    if args.temperature == 0 and any(choice is not None for choice in choices):
+        args.parser.error("--top-k, --top-p and --seed need a --temperature above 0")
+    try:
+        sampler = Sampler(args.temperature, *choices)
+    except ValueError as error:
+        args.parser.error(str(error))
+
+    model = load_model(args.model or default_model_path())
+    stop_ids = [model.tokenizer.eos_id]
+    prompt_ids = encode_prompt(model.tokenizer, args)
+    stream, clock = StreamDecoder(model.tokenizer), [time.perf_counter()]
+    for token_id in generate(
+        model, prompt_ids, max_new_tokens=args.max_new_tokens, sampler=sampler, stop_ids=stop_ids
+    ):
+        clock.append(time.perf_counter())
+        print(stream.push(token_id), end="", flush=True)
+    print(stream.finish(), flush=True)
+    print(times(len(prompt_ids), clock), file=sys.stderr)
+
+
+def encode_prompt(tokenizer: Tokenizer, args: argparse.Namespace) -> list[int]:
+    """The prompt's tokens: as a user's message in a chat, or as they are."""
+    if args.raw:
+        token_ids = tokenizer.encode(args.prompt, parse_special=False)
+        if not token_ids:
+            raise ValueError("the prompt is empty: give at least one token to continue")
+        return token_ids
+    if len(tokenizer.encode("<|im_start|>")) != 1:
+        raise ValueError("this model has no tokens for a ChatML chat: use --raw")
+    system = None if args.model else SMOLLM2_SYSTEM  # its own template's; not another model's
+    return tokenizer.encode(chat_prompt([{"role": "user", "content": args.prompt}], system=system))
+
+
+def times(num_prompt: int, clock: Sequence[float]) -> str:
+    """`clock` is when the prompt went in, then when each token came out."""
+    num_new = len(clock) - 1
+    if num_new == 0:
+        return f"{num_prompt} prompt tokens; the model had nothing to add"
+    total_s = clock[-1] - clock[0]
+    text = (
+        f"{num_prompt} prompt tokens, {num_new} new in {format_s(total_s)} "
+        f"({num_new / total_s:.1f} tokens/s): TTFT {format_s(clock[1] - clock[0])}"
+    )
+    if num_new > 1:
+        text += f", TPOT {format_s((clock[-1] - clock[1]) / (num_new - 1))}"
+    return text
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return the exit status."""
+    parser = argparse.ArgumentParser(prog="membound", description="LLM inference in plain NumPy.")
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_generate(subcommands)
+    args = parser.parse_args(argv)
+    sys.stdout.reconfigure(errors="replace")  # a terminal without emoji is no reason to stop
+    try:
+        args.run(args)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130  # as a shell reports it
+    except BrokenPipeError:  # `| head` has read enough; the interpreter would complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"membound: {describe(error)}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"membound: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def describe(error: OSError) -> str:
+    """`no such file: x`, not `[Errno 2] No such file or directory: 'x'`."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
