@@ -73,7 +73,7 @@ def run_generate(args: argparse.Namespace) -> None:
 def encode_prompt(tokenizer: Tokenizer, args: argparse.Namespace) -> list[int]:
     """The prompt's tokens: as a user's message in a chat, or as they are."""
     if args.raw:
-        token_ids = tokenizer.encode(args.prompt, parse_special=False)
+        token_ids = tokenizer.encode(args.prompt)
         if not token_ids:
             raise ValueError("the prompt is empty: give at least one token to continue")
         return token_ids

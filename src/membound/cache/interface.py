@@ -32,7 +32,8 @@ class KVCache(Protocol):
         """Take the new tokens' `k`, `v` (num_kv_heads, T, head_dim) and return all to attend to.
 
         Both results are (num_kv_heads, num_keys, head_dim), the new tokens last, and are only to
-        be read, before the next `append`. `ValueError` if the tokens do not fit.
+        be read, before the next `append`. `k` and `v` stay the caller's, who will write over them:
+        a cache keeps copies. `ValueError` if the tokens do not fit.
         """
         ...
 
