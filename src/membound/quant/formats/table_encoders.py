@@ -17,14 +17,14 @@ IQ4_LEVELS = (-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 8
 FP4_LEVELS = (0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12)
 
 # The levels on which a trial puts the weight of largest magnitude.
-IQ4_TRIALS = (-141, -136, -132, -127, -122, -118, -113, 106, 113, 120, 127)
+IQ4_TRIALS = (-141, -134, -127, -120, -113, 113, 120)
 
 
 def nearest(numbers: Float32, levels: Sequence[int]) -> Array:
     """Codes of the nearest of rising `levels`; of two that are as near, the lower."""
     codes = np.zeros(numbers.shape, np.uint8)
     for lower, upper in pairwise(levels):
-        codes += numbers > np.float32((lower + upper) / 2)
+        codes += (numbers > np.float32((lower + upper) / 2)).view(np.uint8)
     return codes
 
 
