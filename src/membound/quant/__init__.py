@@ -4,6 +4,7 @@ packing      codes of 1 to 8 bits in as many bits
 lines        where the codes of a group lie: symmetric, affine, offset
 integer      `quantize` an array per tensor, row or group, and what it takes
 activations  int8 per tensor, token or block, and products in whole numbers
+degrid       a 4-bit model as a baseline: its weights off their grid
 kv           keys and values per token and per channel (KIVI)
 lesson_bugs  three quantisers that look right and are not
 
