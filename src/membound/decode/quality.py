@@ -98,7 +98,7 @@ def compare(windows: Array, before: Float32, after: Float32) -> Quality:
     )
     divergence, agrees = [], []
     for p, q in zip(before, after, strict=True):  # window by window, to save memory
-        divergence.append((np.exp(q) * (p - q)).sum(axis=-1))
+        divergence.append((np.exp(p) * (p - q)).sum(axis=-1))
         agrees.append(p.argmax(axis=-1) == q.argmax(axis=-1))
     increase, increase_error = mean_and_error(loss_after - loss_before)
     kl, kl_error = mean_and_error(np.concatenate(divergence).astype(np.float64))
