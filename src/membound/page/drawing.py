@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from copy import copy
+from functools import cache
 
 from cycler import cycler
 from matplotlib import style
@@ -122,6 +123,7 @@ def _panels(figure: Figure) -> list[Axes]:
 def _put_into_words(figure: Figure, translate: Callable[[str], str], undo: ExitStack) -> None:
     """Translate every text of the figure, and shorten the numbers along its axes."""
 
+    @cache
     def say(text: str) -> str:
         return translate(text) if has_words(text) else text
 

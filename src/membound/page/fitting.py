@@ -56,7 +56,7 @@ def separate_end_labels(labels: Sequence[Annotation], renderer: RendererBase) ->
     for _ in range(300):
         for i in order:
             reach = min(boxes[i].height / 2, frame.height / 2)
-            moved[i] = min(max(moved[i], frame.y0 + reach - 4), frame.y1 - reach + 4)
+            moved[i] = min(max(moved[i], frame.y0 + reach), frame.y1 - reach + 4)
         for low, high in combinations(order, 2):
             beside = boxes[low].x0 < boxes[high].x1 and boxes[high].x0 < boxes[low].x1
             need = (boxes[low].height + boxes[high].height) / 2 + 1

@@ -223,6 +223,9 @@ def _circle(path: Path, place: Transform) -> str:
 
 def _alignment(text: Text | None, angle: float) -> str:
     """Which point of a line of text stays put when its width is not what was estimated."""
-    if text is None or angle % 360 == 0 or text.get_rotation_mode() == "anchor":
-        return "left" if text is None else text.get_horizontalalignment()
-    return "center"
+    if text is None:  # one of several lines
+        return "left"
+    if angle % 360 == 0 or text.get_rotation_mode() == "anchor":
+        return text.get_horizontalalignment()
+    upward = {"top": "right", "bottom": "left"} if angle % 360 == 90 else {}
+    return upward.get(text.get_verticalalignment(), "center")
