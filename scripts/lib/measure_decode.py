@@ -10,14 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from membound.arrays import aligned_empty
 from membound.bench import interleave, machine_line, read_probes
 from membound.cache.concatenated import ConcatenatedCache
 from membound.model.load import Model, load_model
 from membound.model.local import default_model_path
 from membound.model.transformer import forward
 from membound.model.weights import Weights
-from membound.units import format_bytes, format_s
+from membound.units import GB, format_bytes, format_s
 
+CHOSEN = {"qkv": "vecdot", "o": "vecdot", "down": "dot", "gate_up": "in, out", "head": "in, out"}
 PROMPT = "<|im_start|>user\nWhy is the sky blue?<|im_end|>\n<|im_start|>assistant\n"
 
 
@@ -62,8 +64,8 @@ def steps(model: Model, num_tokens: int) -> dict[str, Step]:
     }
 
 
-def main(num_tokens: int) -> None:
-    """Measure, check that the tokens are equal, print."""
+def measure_steps(num_tokens: int) -> None:
+    """Time a token, check that the tokens are equal, print."""
     warmup = 2
     model = load_model(default_model_path())
     decoders = steps(model, num_tokens + warmup)
@@ -74,13 +76,11 @@ def main(num_tokens: int) -> None:
         sys.exit("measure-decode: the two decoders chose different tokens")
 
     nbytes = model.weights.bytes_read_per_token
-    best = min(probes, key=lambda name: timings[name].median_s)
-    bytes_per_s = array.nbytes / timings[best].median_s
+    bytes_per_s = max(array.nbytes / timings[name].median_s for name in probes)
     bound_s = nbytes / bytes_per_s
     fast_s, textbook_s = timings["fast"].median_s, timings["textbook"].median_s
 
-    print(machine_line())
-    print(f"medians of {num_tokens} tokens, taken in turns; both chose {len(tokens)} equal tokens")
+    print(f"medians of {num_tokens} tokens, taken in turns; all {len(tokens)} tokens are equal")
     print(f"\nreading {format_bytes(array.nbytes)}:")
     for name in probes:
         speed = array.nbytes / timings[name].median_s
@@ -94,10 +94,44 @@ def main(num_tokens: int) -> None:
     print(f"fast / bound      {bound_s / fast_s:.2f} of the speed")
 
 
+def measure_ways(num_rounds: int) -> None:
+    """Time every way to multiply by each kind of matrix, walking through all layers' in turn."""
+    weights = load_model(default_model_path()).weights
+    print(f"medians of {num_rounds} walks, taken in turns, in GB/s; * is what the library does\n")
+    print(f"  {'':<9}{'(out, in)':>16}{'vecdot':>14}{'dot':>10}{'dot (in, out)':>18}")
+    chosen = {
+        "qkv": "vecdot",
+        "o": "vecdot",
+        "down": "dot",
+        "gate_up": "in, out",
+        "head": "in, out",
+    }
+    for kind in chosen:
+        matrices = [weights.head] if kind == "head" else [getattr(w, kind) for w in weights.layers]
+        shape, num_values = matrices[0].shape, sum(matrix.size for matrix in matrices)
+        walk = aligned_empty(num_values).reshape(len(matrices), *shape)
+        walk[:] = 1
+        turned = walk.reshape(len(matrices), shape[1], shape[0])
+        x, out = np.ones(shape[1], np.float32), np.empty(shape[0], np.float32)
+        runs = {
+            "vecdot": lambda w=walk, x=x, out=out: [np.vecdot(m, x, out=out) for m in w],
+            "dot": lambda w=walk, x=x, out=out: [np.dot(m, x, out=out) for m in w],
+            "in, out": lambda w=turned, x=x, out=out: [np.dot(m.T, x, out=out) for m in w],
+        }
+        timings = interleave(runs, repeats=num_rounds)
+        speeds = [
+            f"{walk.nbytes / timings[way].median_s / GB:.1f}{'*' if way == chosen else ' '}"
+            for way in runs
+        ]
+        print(f"  {kind:<9}{shape!s:>16}{speeds[0]:>14}{speeds[1]:>10}{speeds[2]:>18}")
+
+
 def spread(timing) -> str:
     """The middle half of the times, as a share of their median."""
     return f"  (spread {timing.spread:4.0%})"
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    print(machine_line())
+    measure = {"steps": measure_steps, "ways": measure_ways}[sys.argv[1]]
+    measure(int(sys.argv[2]))

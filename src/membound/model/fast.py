@@ -1,9 +1,17 @@
 """One token at a time, written to keep the memory bus busy.
 
 A decode step multiplies every weight once, by one number: 2 FLOPs for 4 bytes. The processor could
-do a hundred times more in the time that the bytes take to arrive, so the bytes' way is all that
-counts. It computes what `transformer.forward` computes for one token; what differs is said where
-it differs. `scripts/measure-decode` says what it is worth.
+do many times more while the bytes arrive, so all that counts is how they are read:
+
+- `np.vecdot` walks a matrix from its first number to its last, on one thread. It reads (out, in)
+  matrices with short rows best (qkv, o).
+- `np.dot` of an (out, in) matrix walks four rows at once, on all threads. Where rows are long, the
+  threads pay off (down); where they are short, the walk stops and starts.
+- `np.dot` of an (in, out) matrix adds up four of its long rows at once, on all threads. It reads
+  matrices with many outputs best (gate_up, head).
+
+`scripts/measure-decode --ways` measures them all. What is computed is `transformer.forward` for one
+token; the rest of what differs is said where it differs.
 """
 
 import math
