@@ -16,9 +16,9 @@ def scattered(k, v, block_size, num_blocks, seed=0):
     table = rng.permutation(num_blocks)[: -(-num_tokens // block_size)]
     stores = []
     for x in (k, v):
-        store = np.full((num_blocks, block_size, num_kv_heads, head_dim), np.nan, np.float32)
+        store = np.full((num_kv_heads, num_blocks, block_size, head_dim), np.nan, np.float32)
         for token in range(num_tokens):
-            store[table[token // block_size], token % block_size] = x[:, token]
+            store[:, table[token // block_size], token % block_size] = x[:, token]
         stores.append(store)
     return *stores, table
 
@@ -84,8 +84,15 @@ def test_gathering_restores_the_order():
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(table, num_tokens, rule):
-    store = np.zeros((3, 4, 1, 2), np.float32)
+    store = np.zeros((1, 3, 4, 2), np.float32)
     q = np.zeros((1, 1, 2), np.float32)
     for attend in (paged_attention, paged_attention_in_place):
         with pytest.raises(ValueError, match=rule):
             attend(q, store, store, np.array(table), num_tokens)
+
+
+def test_another_order_of_the_axes_is_a_transpose_away():
+    q, k, v, (k_store, v_store, table) = random_case(3, 2, 2, 11, 4, 2, 0)
+    block_first = [np.ascontiguousarray(x.transpose(1, 2, 0, 3)) for x in (k_store, v_store)]
+    stores = [x.transpose(2, 0, 1, 3) for x in block_first]
+    assert np.array_equal(paged_attention(q, *stores, table, 11), attention(q, k, v))

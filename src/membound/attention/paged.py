@@ -1,9 +1,11 @@
 """Paged attention: keys and values that lie in blocks, anywhere, found through a table.
 
-A store is (num_blocks, block_size, num_kv_heads, head_dim), and the sequence's token t lies in
-block `block_table[t // block_size]` at place t % block_size: the page table of virtual memory.
-Kwon et al., "Efficient Memory Management for Large Language Model Serving with PagedAttention"
-(arXiv 2309.06180), section 4.1. These functions take the table as an array and know no cache.
+A store is (num_kv_heads, num_blocks, block_size, head_dim), and a sequence's token t lies in block
+`block_table[t // block_size]` at place t % block_size: the page table of virtual memory. Kwon et
+al., "Efficient Memory Management for Large Language Model Serving with PagedAttention" (arXiv
+2309.06180), section 4.1. These functions take the table as an array and know no cache. The head
+comes first so that blocks which happen to lie side by side are one piece of memory per head;
+another order of the axes is a `transpose` away.
 """
 
 from functools import reduce
@@ -18,7 +20,7 @@ from membound.maths.online_softmax import finish, merge
 
 def check_block_table(store: Array, block_table: Array, num_tokens: int) -> Array:
     """Return the entries of `block_table` that `num_tokens` tokens need, or say what is wrong."""
-    num_blocks, block_size = store.shape[:2]
+    num_blocks, block_size = store.shape[-3:-1]
     needed = -(-num_tokens // block_size)
     table = np.asarray(block_table)
     if table.ndim != 1 or table.dtype.kind not in "iu":
@@ -38,9 +40,9 @@ def check_block_table(store: Array, block_table: Array, num_tokens: int) -> Arra
 
 def gather(store: Float32, block_table: Array, num_tokens: int) -> Float32:
     """Copy a sequence's tokens together: (num_kv_heads, num_tokens, head_dim)."""
-    blocks = store[check_block_table(store, block_table, num_tokens)]
-    tokens = blocks.reshape(-1, *store.shape[2:])[:num_tokens]
-    return np.ascontiguousarray(tokens.swapaxes(0, 1))
+    num_kv_heads, _, _, head_dim = store.shape
+    blocks = store.take(check_block_table(store, block_table, num_tokens), axis=1)
+    return blocks.reshape(num_kv_heads, -1, head_dim)[:, :num_tokens]
 
 
 def paged_attention(
@@ -65,11 +67,9 @@ def paged_attention_in_place(
     """
     if q.shape[1] != 1:
         raise ValueError(f"paged attention in place serves one query per head, got {q.shape[1]}")
-    block_size = k_store.shape[1]
+    block_size = k_store.shape[2]
     pieces = []
     for index, block in enumerate(check_block_table(k_store, block_table, num_tokens)):
         filled = min(block_size, num_tokens - index * block_size)
-        k = k_store[block, :filled].swapaxes(0, 1)
-        v = v_store[block, :filled].swapaxes(0, 1)
-        pieces.append(partial_attention(q, k, v))
+        pieces.append(partial_attention(q, k_store[:, block, :filled], v_store[:, block, :filled]))
     return finish(reduce(merge, pieces)).reshape(q.shape[0], 1, -1)

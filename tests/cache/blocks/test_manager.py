@@ -144,10 +144,10 @@ def test_swapping_out_frees_the_blocks_and_swapping_in_takes_others():
     assert manager.swap_out("a") == [BlockCopy(0, 0), BlockCopy(1, 1)]
     assert (manager.pool.num_available, manager.swap_pool.num_available) == (3, 0)
     begin(manager, "b", [1])
-    assert manager.swap_in("a") == [BlockCopy(0, 1), BlockCopy(1, 0)]
-    assert manager.block_table("a").tolist() == [1, 0]
+    assert manager.swap_in("a") == [BlockCopy(0, 1), BlockCopy(1, 2)]
+    assert manager.block_table("a").tolist() == [1, 2]
     assert (manager.pool.num_available, manager.swap_pool.num_available) == (0, 2)
-    assert extend(manager, "a", [6]) == ([], [0], [1])
+    assert extend(manager, "a", [6]) == ([], [2], [1])
 
 
 def test_a_swapped_out_sequence_can_be_freed_and_nothing_else():

@@ -28,6 +28,13 @@ def test_the_last_holder_frees_a_block():
     assert (pool.num_holders(block), pool.num_available) == (0, 1)
 
 
+def test_a_text_freed_from_its_end_leaves_its_blocks_in_order():
+    pool = BlockPool(5)
+    for block in reversed([pool.take() for _ in range(3)]):
+        pool.release(block)
+    assert [pool.take() for _ in range(5)] == [0, 1, 2, 3, 4]
+
+
 def test_a_block_that_nobody_holds_cannot_be_freed_shared_or_remembered():
     pool = BlockPool(2)
     pool.release(pool.take())

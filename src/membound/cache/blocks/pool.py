@@ -6,8 +6,6 @@ A block is a number here. Each is in one of three states: *held* by one or more 
 2309.06180), sections 4.2 to 4.4; the idle blocks are vLLM's automatic prefix caching.
 """
 
-from collections import deque
-
 from membound.cache.blocks.errors import (
     BlockError,
     DoubleFreeError,
@@ -24,7 +22,9 @@ class BlockPool:
         if num_blocks < 0:
             raise ValueError(f"num_blocks must not be negative, got {num_blocks}")
         self._num_holders = [0] * num_blocks
-        self._free = deque(range(num_blocks))
+        # A stack: the block given back last is taken first, while the processor's caches may still
+        # have it; and a text freed from its end leaves its blocks in order for the next text.
+        self._free = list(reversed(range(num_blocks)))
         self._index = PrefixIndex()
 
     @property
@@ -59,7 +59,7 @@ class BlockPool:
     def take(self) -> int:
         """Return a block with one holder: a free one, else the idle one that waited longest."""
         self.check_available(1)
-        block_id = self._free.popleft() if self._free else self._index.evict()
+        block_id = self._free.pop() if self._free else self._index.evict()
         self._num_holders[block_id] = 1
         return block_id
 
