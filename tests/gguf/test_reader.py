@@ -267,6 +267,13 @@ def test_a_broken_file_is_refused_with_its_byte_and_its_rule(read_bytes, broken)
         assert refused.value.offset == offset
 
 
+def test_the_longest_key_and_the_longest_name_read(read_bytes):
+    data = build([pair("k" * 65_535, 0, b"\1")], [info("t" * 64)], DATA)
+    file = read_bytes(data)
+    assert list(file.metadata) == ["k" * 65_535]
+    assert list(file.tensors) == ["t" * 64]
+
+
 def test_arrays_eight_deep_read(read_bytes):
     assert "k" in read_bytes(build([pair("k", 9, nested(8))])).metadata
 

@@ -131,14 +131,21 @@ def test_the_error_is_at_most_that_of_rounding_with_exact_scales(name, group_siz
     assert relative_error(gaussian, name) <= allowance * limit
 
 
-# Relative error on the Gaussian weights above of ggml's own C encoders (built from its sources of
-# September 2023), and of plain rounding where those lack the format.
-PEER_ERRORS = {"Q2_K": 0.2954, "Q3_K": 0.1508, "Q4_K": 0.0713, "Q5_K": 0.0361, "Q6_K": 0.0177}
+# Relative error on the Gaussian weights above of ggml's own C encoders (its sources of September
+# 2023), and the share of it that ours may leave.
+PEER_ERRORS = {
+    "Q2_K": (0.2952, 0.98),
+    "Q3_K": (0.1510, 1.02),
+    "Q4_K": (0.0722, 1.0),
+    "Q5_K": (0.0362, 0.98),
+    "Q6_K": (0.0177, 1.01),
+}
 
 
 @pytest.mark.parametrize("name", PEER_ERRORS)
 def test_the_error_is_about_that_of_ggmls_own_encoder_or_less(name):
-    assert relative_error(WEIGHTS["gaussian"], name) <= 1.02 * PEER_ERRORS[name]
+    error, share = PEER_ERRORS[name]
+    assert relative_error(WEIGHTS["gaussian"], name) <= share * error
 
 
 def test_uneven_levels_suit_gaussian_weights_better_than_even_ones():

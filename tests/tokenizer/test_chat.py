@@ -37,6 +37,16 @@ def test_the_prompts_ids_are_those_that_llama_cpp_ran(model_path, data):
     assert len(asked) == 3
 
 
+def test_a_system_message_of_the_callers_takes_the_place_of_the_default():
+    own = [{"role": "system", "content": "Be brief."}, TALK[0]]
+    assert chat_prompt(own, system=SMOLLM2_SYSTEM) == chat_prompt(own)
+    assert chat_prompt(own) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nWhat is gravity?<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
 def test_a_prompt_needs_a_message():
     with pytest.raises(ValueError, match="at least one message"):
         chat_prompt([])

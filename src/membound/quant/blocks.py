@@ -68,7 +68,7 @@ def chunks(block_format: BlockFormat, num_blocks: int) -> Iterator[slice]:
     """Slices of blocks, each small enough to stay in cache from its first pass to its last."""
     step = CHUNK_WEIGHTS // block_format.block_size
     for start in range(0, num_blocks, step):
-        yield slice(start, min(start + step, num_blocks))
+        yield slice(start, start + step)
 
 
 def encode_chunk(block_format: BlockFormat, weights: Float32, blocks: Array) -> None:

@@ -100,6 +100,16 @@ def test_a_constant_group_is_fitted_exactly(value):
     assert line_error(groups, np.ones_like(groups), 15, fit.scale, fit.minimum).max() < 1e-12
 
 
+def test_a_constant_group_is_fitted_exactly_however_its_weights_count():
+    """All codes are equal, so two unknowns have one equation, give or take its rounding."""
+    rng = np.random.default_rng(0)
+    groups = np.broadcast_to(rng.uniform(0.1, 9, 999).astype(np.float32), (32, 999)).copy()
+    importance = rng.uniform(0.1, 9, (32, 999)).astype(np.float32)
+    fit = fit_line(groups, importance, 15)
+    error = line_error(groups, importance, 15, fit.scale, fit.minimum)
+    assert np.all(error < 1e-9 * np.sum(importance * groups**2, axis=0))
+
+
 def test_a_line_that_was_there_is_found_again():
     codes = np.random.default_rng(0).integers(0, 16, (32, 50)).astype(np.float32)
     codes[:2] = [[0], [15]]
