@@ -93,7 +93,7 @@ def test_a_value_comes_back_to_within_half_of_the_finest_scale_or_is_refused(
     error = np.abs(back.astype(np.float64) - array)
     assert np.all(error <= scale / 2 + 2**-22 * reach)
     widened = 2**-10 * np.abs(array).max() / (2**bits - 1) if scheme == "offset" else 0
-    assert np.all(scale <= finest * (1 + 2**-6) + widened)
+    assert np.all(scale <= (finest + widened) * (1 + 2**-6))
 
 
 @pytest.mark.parametrize("scale_dtype", [np.float16, np.float32])

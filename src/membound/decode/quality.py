@@ -59,17 +59,16 @@ def log_softmax(logits: Float32) -> Float32:
     return logits
 
 
-def log_probabilities(
+def run_windows(
     weights: Weights,
     windows: Array,
     *,
     attend: AttendWindow = attention,
     multiply: Multiply = linear,
 ) -> Float32:
-    """What the model expects after each token but the last of each window.
+    """Run independent texts (num_windows, window_size) in one pass, reading each matrix once.
 
-    `windows` (num_windows, window_size) are independent texts, computed in one pass: each matrix is
-    read once for all. Returns (num_windows, window_size - 1, vocab_size).
+    Returns what the head gets: (num_windows, window_size, hidden_size).
     """
     num_windows, window_size = windows.shape
     for window in windows:
@@ -81,10 +80,23 @@ def log_probabilities(
 
     positions = np.tile(np.arange(window_size), num_windows)
     hidden = hidden_states(weights, windows.reshape(-1), positions, attend_each, multiply)
-    hidden = hidden.reshape(num_windows, window_size, -1)
-    shape = (num_windows, window_size - 1, weights.config.vocab_size)
-    result = np.empty(shape, np.float32)
-    for one, its_hidden in zip(result, hidden[:, :-1], strict=True):
+    return hidden.reshape(num_windows, window_size, -1)
+
+
+def log_probabilities(
+    weights: Weights,
+    windows: Array,
+    *,
+    attend: AttendWindow = attention,
+    multiply: Multiply = linear,
+) -> Float32:
+    """What the model expects after each token but the last of each window.
+
+    `windows` are those of `run_windows`; returns (num_windows, window_size - 1, vocab_size).
+    """
+    hidden = run_windows(weights, windows, attend=attend, multiply=multiply)[:, :-1]
+    result = np.empty((*hidden.shape[:2], weights.config.vocab_size), np.float32)
+    for one, its_hidden in zip(result, hidden, strict=True):
         log_softmax(np.matmul(its_hidden, weights.head.T, out=one))
     return result
 

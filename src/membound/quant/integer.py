@@ -55,10 +55,12 @@ class QuantizedArray:
         """The array again, each value to within half its group's scale."""
         num_rows, num_groups = self.scale.shape
         codes = unpack(self.codes, self.bits, math.prod(self.shape) // num_rows)
-        groups = decode(codes.reshape(num_rows, num_groups, -1), self._line())
+        groups = decode(codes.reshape(num_rows, num_groups, -1), self.line)
         return groups.reshape(self.shape)
 
-    def _line(self) -> Line:
+    @property
+    def line(self) -> Line:
+        """Where the codes of each group lie."""
         scale = self.scale[..., None]
         if self.low is not None:
             return Line(scale, 0, self.low[..., None])
