@@ -79,6 +79,15 @@ def test_encoded_bytes_are_those_of_the_gguf_package(name, kind):
     assert np.array_equal(quantize(WEIGHTS[kind], name), peer_quantize(WEIGHTS[kind], name))
 
 
+def test_q8_0_rounds_halves_and_their_neighbours_as_the_gguf_package_does():
+    """The first weight of each block is 127, so that the scale is 1 and the rest are codes."""
+    halves = (np.arange(-253, 254) / 2).astype(np.float32)
+    near = np.concatenate([halves, np.nextafter(halves, -200), np.nextafter(halves, 200)])
+    blocks = np.concatenate([near, np.zeros(-len(near) % 31)]).reshape(-1, 31).astype(np.float32)
+    weights = np.insert(blocks, 0, 127, axis=1)
+    assert np.array_equal(quantize(weights, "Q8_0"), peer_quantize(weights, "Q8_0"))
+
+
 @pytest.mark.model
 def test_tensors_of_the_real_model_decode_as_the_gguf_package_decodes_them(model_path):
     """All but the layers between the first and the last; of the embedding, the first 2000 rows."""

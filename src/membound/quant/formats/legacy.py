@@ -28,6 +28,9 @@ Q5_1_BLOCK = packed(
     ("scale", "<f2"), ("minimum", "<f2"), ("fifth_bits", "u1", 4), ("nibbles", "u1", 16)
 )
 
+SIGN_BIT = np.uint32(1 << 31)
+BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
+
 
 def decode_q8_0(blocks: Array, weights: Float32) -> None:
     """`weight = scale * code`, code from -128 to 127."""
@@ -76,12 +79,11 @@ def encode_q8_0(weights: Float32, blocks: Array) -> None:
     scale = largest(groups) / np.float32(127)
     blocks["scale"] = scale
     groups *= invert(scale)
-    # Adding 0.5 to 0.49999997 would round up to 1 and so to the wrong code: split, then compare.
-    whole = np.trunc(groups)
-    groups -= whole
-    groups *= 2
-    whole += np.trunc(groups, out=groups)
-    blocks["codes"] = as_rows(whole.astype(np.int8).view(np.uint8)).view(np.int8)
+    # 0.5 itself would lift 0.49999997 to 1. What lies below it will do: a tie's sum rounds up.
+    away_from_zero = groups.view(np.uint32) & SIGN_BIT
+    away_from_zero |= BELOW_HALF.view(np.uint32)
+    groups += away_from_zero.view(np.float32)
+    blocks["codes"] = as_rows(groups.astype(np.int8).view(np.uint8)).view(np.int8)
 
 
 def centred_codes(weights: Float32, blocks: Array, half: int) -> Array:
