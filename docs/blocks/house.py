@@ -1,19 +1,18 @@
 # %% floors
+import re
 import tomllib
 from pathlib import Path
 
 from membound.page.tables import table
 
 contract = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
-floors = [floor.replace("|", ":").split(" : ") for floor in contract["layers"]]
-height = {room.strip(): len(floors) - i for i, floor in enumerate(floors) for room in floor}
+floors = [re.split(" [|:] ", floor) for floor in contract["layers"]]
+height = {room: len(floors) - i for i, floor in enumerate(floors) for room in floor}
+strangers = [set(re.split(" [|] ", floor)) for floor in contract["layers"]]  # "a : b" may import
 
 table(
     {"floor": "d", "rooms": ""},
-    [
-        (len(floors) - i, " ".join(f"`{room.strip()}`" for room in floor))
-        for i, floor in enumerate(floors)
-    ],
+    [(len(floors) - i, " ".join(f"`{room}`" for room in floor)) for i, floor in enumerate(floors)],
 )
 
 # %% imports
@@ -30,7 +29,11 @@ imports = [
     if module.count(".") and imported.count(".")
 ]
 between = [(room, other) for room, other in imports if room != other]
-upward = [(room, other) for room, other in between if height[other] >= height[room]]
+upward = [
+    (room, other)
+    for room, other in between
+    if height[other] > height[room] or any({room, other} <= floor for floor in strangers)
+]
 
 # %% figure
 import numpy as np

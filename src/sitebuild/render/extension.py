@@ -18,6 +18,8 @@ from sitebuild.render import checks_table
 from sitebuild.render.rendering import current
 
 FIGURE_IN_PARAGRAPH = re.compile(r"<p>\s*(<figure\b.*?</figure>)\s*</p>", re.S)
+CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’…—]"
+BETWEEN_CHINESE = re.compile(rf"(?<={CHINESE})\n(?={CHINESE})")
 NOT_SHOWN_AGAIN = ("cell", "raises")
 
 
@@ -40,7 +42,7 @@ class FillPage(Preprocessor):
                 options = {k: v for k, v in fence.options.items() if k not in NOT_SHOWN_AGAIN}
                 header = " ".join(f'{k}="{v}"' for k, v in ({"id": block.name} | options).items())
                 filled.append(f"{fence.indent}{fence.ticks}python {header}")
-                filled += [f"{fence.indent}{code}" for code in block.code.rstrip().split("\n")]
+                filled += [f"{fence.indent}{code}" for code in block.shown.split("\n")]
                 skip_until = fence.end - offset  # the closing line stays
             elif number >= skip_until:
                 filled.append(line)
@@ -70,12 +72,12 @@ def show_value(source: str, _language: str, _class: str, _md: Markdown) -> ET.El
     return span
 
 
-class Unwrap(Postprocessor):
-    """Takes figures out of the paragraphs that Markdown puts round them inside tabs."""
+class Tidy(Postprocessor):
+    """Mends what Markdown does to figures inside tabs, and to Chinese broken over lines."""
 
     def run(self, text: str) -> str:
-        """Unwrap each figure."""
-        return FIGURE_IN_PARAGRAPH.sub(r"\1", text)
+        """Unwrap each figure; close the gap that a line end leaves between two Chinese words."""
+        return BETWEEN_CHINESE.sub("", FIGURE_IN_PARAGRAPH.sub(r"\1", text))
 
 
 class Blocks(Extension):
@@ -85,7 +87,7 @@ class Blocks(Extension):
         """Register ahead of everything that reads fences."""
         formatters["python"] = formatters["py"] = look_up
         md.preprocessors.register(FillPage(md), "membound-blocks", 1000)
-        md.postprocessors.register(Unwrap(md), "membound-unwrap", -1000)
+        md.postprocessors.register(Tidy(md), "membound-tidy", -1000)
 
 
 def makeExtension(**options: Any) -> Blocks:  # noqa: N802  Python-Markdown's name

@@ -22,11 +22,11 @@ class MemboundPlugin(BasePlugin):
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Run what is stale, or read what `sitebuild build` has just run."""
         root = Path(config.config_file_path).parent
-        tell = None if os.environ.get(RAN_ALREADY) else log.info
-        self.ran = run_everything(root, reuse=True, tell=tell)
+        ran_already = bool(os.environ.get(RAN_ALREADY))
+        self.ran = run_everything(root, reuse=True, run=not ran_already, tell=log.info)
         self.edition = Path(config.docs_dir).name
         self.values = build_values(self.ran)
-        if not os.environ.get(RAN_ALREADY):
+        if not ran_already:
             for problem in source_problems(self.ran):
                 log.warning("%s", problem)
 

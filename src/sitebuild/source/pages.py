@@ -1,8 +1,9 @@
 """A page: its text, the blocks that it runs and the values that it names.
 
 The code of a block lies once, in `docs/blocks/<page>.py`, as a cell that opens with `# %% name`;
-the fence in each edition names it: ```` ```python exec="on" cell="name" ````. A fence may hold its
-code itself, too, as long as both editions hold the same.
+the fence in each edition names it: ```` ```python exec="on" cell="name" ````. What stands below a
+line `# not shown` runs with the rest and is left out where the page shows the code. A fence may
+hold its code itself, too, as long as both editions hold the same.
 """
 
 import re
@@ -15,6 +16,7 @@ from sitebuild.source.fences import Fence, read_fences
 
 EDITIONS = ("en", "zh")
 CELL = re.compile(r"^# %% *(?P<name>\S.*?) *$")
+NOT_SHOWN = "# not shown"
 VALUE = re.compile(r"`#!val +(?P<name>[^`]*?) *`")
 
 
@@ -27,6 +29,11 @@ class Block:
     file: Path
     first_line: int
     fence: Fence
+
+    @property
+    def shown(self) -> str:
+        """The code that a page with `source=` shows: all of it, or what stands before the mark."""
+        return re.split(rf"^{NOT_SHOWN}$", self.code, maxsplit=1, flags=re.M)[0].rstrip()
 
     @property
     def raises(self) -> str | None:
