@@ -19,12 +19,12 @@ CHINESE = {
     "It grows & grows.": "越长越慢。",
     'Two lines, one "flat".': "两条线，一条是平的。",
     "Roofline": "屋顶线",
-    "Seconds": "秒",
+    "Seconds": "秒数",
     "Bytes": "字节",
     "Sequence length": "序列长度（词元）",
     "without a cache": "不用缓存",
     "with a cache": "用缓存",
-    "crossing": "交叉点",
+    "crossing &c <": "交叉点",
     "grouped queries": "分组查询",
     "one head": "单头",
 }
@@ -39,7 +39,7 @@ def two_panels():
     label_end(left, "without a cache")
     left.plot(lengths, lengths / 1e3, color=palette.WITH)
     label_end(left, "with a cache")
-    left.annotate("crossing", (100, 8))
+    left.annotate("crossing &c <", (100, 8))
     left.set_title("Roofline")
     left.set_xlabel("Sequence length")
     left.set_ylabel("Seconds")
@@ -219,7 +219,11 @@ def test_a_label_finds_the_end_of_a_level_line_and_of_a_line_with_a_gap():
     label_end(axes, "gap")
     axes.axhline(1.5, color=palette.MUTED)
     label_end(axes, "bound")
-    assert html_of(figure).count("bound</text>") == 2
+    axes.set_xlim(0, 10)
+    wide = drawings(html_of(figure))["wide"]
+    place = {node.text: float(node.get("x")) for node in wide.iter() if node.get("x")}
+    assert place["gap"] < 150
+    assert place["bound"] > 500
 
 
 def test_texts_that_collide_or_run_out_of_the_drawing_are_refused():
@@ -245,6 +249,31 @@ def test_chinese_text_is_measured_as_squares_and_keeps_inside():
         for node in (node for node in ends if node.tag.endswith("text")):
             size = float(node.get("font-size"))
             assert float(node.get("x")) + len(node.text) * size <= width
+
+
+def test_a_long_end_label_is_broken_when_narrow_and_not_when_wide():
+    figure = new_figure()
+    figure.axes[0].plot([0, 1])
+    label_end(figure.axes[0], "cached in pages")
+    both = drawings(html_of(figure))
+    assert "cached in pages" in texts(both["wide"])
+    assert {"cached in", "pages"} <= set(texts(both["narrow"]))
+
+
+def test_bars_stand_in_their_order_with_the_first_on_top():
+    figure = new_figure()
+    bars(figure.axes[0], ["first", "second"], [1, 2])
+    wide = drawings(html_of(figure))["wide"]
+    place = {node.text: float(node.get("y")) for node in wide.iter() if node.get("y")}
+    assert place["first"] < place["second"]
+
+
+def test_round_markers_are_circles():
+    figure = new_figure()
+    figure.axes[0].plot(range(50), "o")
+    html = html_of(figure)
+    assert html.count("<circle") == 100
+    assert len(html) < 20_000
 
 
 def test_a_heat_map_is_cells_on_the_ramp_with_its_key():

@@ -60,7 +60,7 @@ def use_short_numbers(axis: Axis) -> None:
     if axis.isDefault_majloc:
         low, high = np.sort(axis.get_view_interval())
         between = (1.0, 2.0, 5.0) if base == 10 and high / low <= 120 else (1.0,)
-        axis.major.locator = LogLocator(base=base, subs=between, numticks=12)
+        axis.major.locator = LogLocator(base=base, subs=between)
         axis.major.locator.set_axis(axis)
 
 
