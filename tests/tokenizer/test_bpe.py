@@ -165,7 +165,24 @@ def test_a_file_with_another_kind_of_tokenizer_is_refused():
         Tokenizer.from_metadata({"tokenizer.ggml.model": "llama"})
 
 
-def test_a_file_without_merges_is_refused():
-    metadata = {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a"]}
-    with pytest.raises(ValueError, match=r"the metadata lacks tokenizer\.ggml\.merges"):
-        Tokenizer.from_metadata(metadata)
+GOOD = {
+    "tokenizer.ggml.model": "gpt2",
+    "tokenizer.ggml.tokens": ["a"],
+    "tokenizer.ggml.merges": [],
+    "tokenizer.ggml.token_type": np.array([NORMAL]),
+    "tokenizer.ggml.pre": "gpt-2",
+}
+
+
+@pytest.mark.parametrize("value", [None, 3])
+@pytest.mark.parametrize("key", ["tokens", "merges", "token_type", "pre"])
+def test_metadata_that_are_missing_or_of_another_type_are_refused_by_their_key(key, value):
+    assert Tokenizer.from_metadata(GOOD).encode("a") == [0]
+    with pytest.raises(ValueError, match=rf"the metadata need tokenizer\.ggml\.{key} as"):
+        Tokenizer.from_metadata(GOOD | {f"tokenizer.ggml.{key}": value})
+
+
+@pytest.mark.parametrize("key", ["tokens", "merges"])
+def test_tokens_and_merges_that_are_arrays_are_refused(key):
+    with pytest.raises(ValueError, match="tokens and merges must be strings"):
+        Tokenizer.from_metadata(GOOD | {f"tokenizer.ggml.{key}": [np.zeros(2)]})

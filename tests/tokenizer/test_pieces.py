@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membound.tokenizer.pieces import classes_of, gpt2_pieces, smollm_pieces
+from membound.tokenizer.pieces import classes_of, cut_out, gpt2_pieces, smollm_pieces
 
 
 def test_classes_keep_what_the_pattern_names():
@@ -58,3 +58,18 @@ def test_gpt2_cuts_where_the_published_pattern_cuts(text):
 @settings(deadline=None)
 def test_smollms_pieces_together_are_the_text(text):
     assert "".join(smollm_pieces(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("abc", ["abc"]),
+        ("a<x>b", ["a", 7, "b"]),
+        ("<x><x>", ["", 7, "", 7, ""]),
+        ("<x><x>>", ["", 7, "", 8, ""]),
+        ("", [""]),
+    ],
+)
+def test_special_tokens_are_cut_out_in_their_order(text, parts):
+    special = {"<x>>": 8, "<x>": 7}
+    assert cut_out(text, special) == parts

@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from membound.arrays import Array
 from membound.gguf.spec import MAX_KEY_BYTES, NUMBER_DTYPES, ValueType
 
-TYPE_OF_DTYPE = {dtype: value_type for value_type, dtype in NUMBER_DTYPES.items()}
+TYPE_OF_DTYPE = MappingProxyType({dtype: kind for kind, dtype in NUMBER_DTYPES.items()})
 INTEGERS = (ValueType.UINT32, ValueType.INT32, ValueType.UINT64, ValueType.INT64)
 
 

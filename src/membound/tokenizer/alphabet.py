@@ -5,14 +5,16 @@ stand for themselves; the other 68, among them the space, take the characters fr
 a space reads "Ġ". (`bytes_to_unicode` in encoder.py of openai/gpt-2)
 """
 
+from types import MappingProxyType
+
 PRINTABLE = (*range(33, 127), *range(161, 173), *range(174, 256))
 HIDDEN = tuple(byte for byte in range(256) if byte not in PRINTABLE)
 
 # Both tables map code points, as `str.translate` wants them: bytes as Latin-1 text, and back.
-BYTE_TO_CHAR = {byte: byte for byte in PRINTABLE} | {
-    byte: 256 + index for index, byte in enumerate(HIDDEN)
-}
-CHAR_TO_BYTE = {char: byte for byte, char in BYTE_TO_CHAR.items()}
+BYTE_TO_CHAR = MappingProxyType(
+    {byte: byte for byte in PRINTABLE} | {byte: 256 + index for index, byte in enumerate(HIDDEN)}
+)
+CHAR_TO_BYTE = MappingProxyType({char: byte for byte, char in BYTE_TO_CHAR.items()})
 
 
 def to_alphabet(data: bytes) -> str:

@@ -14,13 +14,22 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from membound.tokenizer.alphabet import from_alphabet, to_alphabet
 from membound.tokenizer.merges import merge, read_merges
-from membound.tokenizer.pieces import PIECES
+from membound.tokenizer.pieces import PIECES, cut_out
 
 # Values of `tokenizer.ggml.token_type`. User-defined tokens are found in any text; control tokens
 # and the unknown token only where special tokens are asked for.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED = 1, 2, 3, 4
+
+NEEDED = (
+    ("tokenizer.ggml.tokens", list),
+    ("tokenizer.ggml.merges", list),
+    ("tokenizer.ggml.token_type", np.ndarray),
+    ("tokenizer.ggml.pre", str),
+)
 
 
 class Tokenizer:
@@ -41,6 +50,8 @@ class Tokenizer:
     ):
         if pre not in PIECES:
             raise ValueError(f"the pre-tokeniser must be one of {', '.join(PIECES)}, not {pre!r}")
+        if not all(isinstance(token, str) for token in (*vocabulary, *merges)):
+            raise ValueError("tokens and merges must be strings")
         if len(token_types) != len(vocabulary):
             raise ValueError(f"{len(vocabulary)} tokens need as many types, not {len(token_types)}")
         self.vocabulary = vocabulary
@@ -60,14 +71,13 @@ class Tokenizer:
         model = metadata.get("tokenizer.ggml.model")
         if model != "gpt2":
             raise ValueError(f"tokenizer.ggml.model must be 'gpt2' (byte-level BPE), not {model!r}")
-        for key in ("tokens", "merges", "token_type", "pre"):
-            if f"tokenizer.ggml.{key}" not in metadata:
-                raise ValueError(f"the metadata lacks tokenizer.ggml.{key}")
+        for key, kind in NEEDED:
+            if not isinstance(metadata.get(key), kind):
+                raise ValueError(f"the metadata need {key} as {kind.__name__}")
+        *lists, pre = (metadata[key] for key, _ in NEEDED)
         return cls(
-            metadata["tokenizer.ggml.tokens"],
-            metadata["tokenizer.ggml.merges"],
-            metadata["tokenizer.ggml.token_type"],
-            pre=metadata["tokenizer.ggml.pre"],
+            *lists,
+            pre=pre,
             bos_id=metadata.get("tokenizer.ggml.bos_token_id"),
             eos_id=metadata.get("tokenizer.ggml.eos_token_id"),
         )
@@ -80,9 +90,8 @@ class Tokenizer:
         """
         token_ids: list[int] = []
         known: dict[str, list[int]] = {}  # a text repeats its words
-        for part in self._split_special(
-            text, self._special if parse_special else self._user_defined
-        ):
+        special = self._special if parse_special else self._user_defined
+        for part in cut_out(text, special):
             if isinstance(part, int):
                 token_ids.append(part)
                 continue
@@ -116,26 +125,10 @@ class Tokenizer:
             raise ValueError(f"the vocabulary has no token for byte 0x{missing:02x} in {piece!r}")
         return [token for token in merge(tokens, self._merges) if token is not None]
 
-    def _longest_first(self, *types: int) -> list[str]:
+    def _longest_first(self, *types: int) -> dict[str, int]:
         tokens = zip(self.vocabulary, self._types, strict=True)
-        return sorted((t for t, kind in tokens if kind in types and t), key=len, reverse=True)
-
-    def _split_special(self, text: str, special: list[str]) -> list[str | int]:
-        parts: list[str | int] = [text]
-        for token in special:
-            if token in text:
-                parts = [piece for part in parts for piece in cut(part, token, self._ids[token])]
-        return parts
-
-
-def cut(part: str | int, token: str, token_id: int) -> list[str | int]:
-    """`part` with each `token` in it replaced by its id; an id is left as it is."""
-    if isinstance(part, int):
-        return [part]
-    pieces: list[str | int] = []
-    for piece in part.split(token):
-        pieces += [piece, token_id]
-    return pieces[:-1]
+        found = [token for token, token_type in tokens if token_type in types and token]
+        return {token: self._ids[token] for token in sorted(found, key=len, reverse=True)}
 
 
 class StreamDecoder:

@@ -10,7 +10,7 @@ replaced by a letter for its class, the pattern runs over the classes, and its s
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -54,3 +54,16 @@ def smollm_pieces(text: str) -> Iterator[str]:
 PIECES: MappingProxyType[str, Callable[[str], Iterator[str]]] = MappingProxyType(
     {"gpt-2": gpt2_pieces, "smollm": smollm_pieces}
 )
+
+
+def cut_out(text: str, special: Mapping[str, int]) -> list[str | int]:
+    """`text` with each special token in it replaced by its id, looked for in order."""
+    parts: list[str | int] = [text]
+    for token, token_id in special.items():
+        if token in text:
+            before, parts = parts, []
+            for part in before:
+                for piece in [part] if isinstance(part, int) else part.split(token):
+                    parts += [piece, token_id]
+                parts.pop()
+    return parts
