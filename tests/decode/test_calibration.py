@@ -1,6 +1,7 @@
 """Each test is one sentence that `membound.decode.calibration` says of itself."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,15 @@ import pytest
 import tiny
 from membound.decode.calibration import inputs_of, outlier_channels
 from membound.decode.quality import cut_windows
+from membound.gguf.reader import read_gguf
 from membound.maths.norms import rms_norm
+from membound.model.weights import load_weights
+from membound.quant.awq import awq
+from membound.quant.gptq import gptq, output_error
+from membound.quant.integer import quantize
+from membound.tokenizer.bpe import Tokenizer
+
+TEXT = Path(__file__).parents[2] / "docs" / "blocks" / "data" / "jargon-file.txt"
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +62,22 @@ def test_outlier_channels_are_ranked_beside_the_median_channel():
     x[2, 4], x[3, 7] = -50, 20
     assert outlier_channels(x, 2) == [(4, 50.0), (7, 20.0)]
     assert outlier_channels(x, 3)[2][1] == 1.0
+
+
+@pytest.mark.model
+def test_on_a_real_layer_gptq_and_awq_save_error_on_text_that_they_have_not_seen(model_path):
+    with read_gguf(model_path) as gguf:
+        weights = load_weights(gguf)
+        text = Tokenizer.from_metadata(gguf.metadata).encode(TEXT.read_text("utf-8"))
+    weights = replace(weights, layers=weights.layers[:3])
+    (x,) = inputs_of(weights, cut_windows(text, 4, 192), [weights.layers[2].q])
+    seen, unseen = x[:576], x[576:]
+    matrix = weights.layers[2].q
+
+    def error(back):
+        return output_error(unseen, matrix, back.dequantize())
+
+    nearest = error(quantize(matrix, bits=4, per="row", scale_dtype=np.float16))
+    assert 0.001 < nearest < 0.05
+    assert error(awq(matrix, seen, bits=4)) < 0.75 * nearest
+    assert error(gptq(matrix, seen, bits=4, damping=1, act_order=True)) < 0.5 * nearest

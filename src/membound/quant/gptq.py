@@ -37,8 +37,10 @@ def gptq(
 ) -> QuantizedArray:
     """Quantise `matrix` (out, in) for `inputs` (num_tokens, in) such as it will be multiplied by.
 
-    `damping` is λ as a share of H's mean diagonal. With `act_order` the columns with the largest
-    inputs come first, while all others can still make up for them.
+    `damping` is λ as a share of H's mean diagonal. The paper takes 0.01 and 262,144 tokens; with
+    hundreds it takes about 1, or what is learnt from them harms the output of all others. With
+    `act_order` the columns with the largest inputs come first, while all others can still make up
+    for them.
     """
     if per == "tensor":
         raise ValueError("per must be 'row' or a group's size: GPTQ rounds each row by itself")
