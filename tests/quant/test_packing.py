@@ -41,6 +41,13 @@ def test_eight_codes_take_as_many_bytes_as_a_code_has_bits(bits):
     assert pack(np.zeros((5, 8), np.uint8), bits).nbytes == 5 * bits
 
 
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_no_rows_are_no_bytes(bits):
+    packed = pack(np.zeros((0, 8), np.uint8), bits)
+    assert packed.shape == (0, bits)
+    assert unpack(packed, bits, 8).shape == (0, 8)
+
+
 @pytest.mark.parametrize("bits", [4, 8])
 def test_neither_way_returns_a_view_of_what_came(bits):
     codes = np.arange(8, dtype=np.uint8)

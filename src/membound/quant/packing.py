@@ -72,4 +72,4 @@ def _unpack_whole_bytes(packed: Bytes, bits: int) -> Array:
     codes = np.empty((*packed.shape, per_byte), np.uint8)
     for place in range(per_byte):
         codes[..., place] = (packed >> (place * bits)) & (2**bits - 1)
-    return codes.reshape(*packed.shape[:-1], -1)
+    return codes.reshape(*packed.shape[:-1], packed.shape[-1] * per_byte)
