@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from copy import copy
 from functools import cache
 
-from cycler import cycler
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
@@ -15,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 from matplotlib.transforms import Bbox, ScaledTranslation
 
+from membound.page.figure_style import DPI, STYLE, WIDTHS
 from membound.page.fitting import (
     end_labels,
     refuse_collisions,
@@ -22,40 +22,10 @@ from membound.page.fitting import (
     thin_ticks,
     wrap,
 )
-from membound.page.palette import GRID, INK, MUTED, SERIES
+from membound.page.palette import MUTED
 from membound.page.svg import SvgRenderer
 from membound.page.ticks import use_short_numbers
 
-DPI = 96  # Matplotlib's points are CSS points, and the drawing's units are CSS px
-WIDTHS = {"wide": 680, "narrow": 340}
-
-STYLE = {
-    "figure.dpi": DPI,
-    "figure.facecolor": "none",
-    "font.family": "DejaVu Sans",  # only measured with, and everywhere the same
-    "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": MUTED,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "axes.labelcolor": MUTED,
-    "axes.labelsize": 9.5,
-    "axes.linewidth": 0.8,
-    "axes.prop_cycle": cycler(color=SERIES, linewidth=[1.8] * len(SERIES)),
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "grid.color": GRID,
-    "lines.solid_capstyle": "round",
-    "lines.markersize": 5,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    **{f"{axis}tick.labelsize": 9 for axis in "xy"},
-    **{f"{axis}tick.{kind}.size": 0 for axis in "xy" for kind in ("major", "minor")},
-    **{f"{axis}tick.major.pad": 5 for axis in "xy"},
-}
 UNIT = r"([kKMGT]?i?B|[kMGT]i?|[mµn]?s|[kMGT]?FLOPs?|[x×%])"
 QUANTITY = re.compile(rf"[^\w]*\d[\d.,]*([eE][+-]?\d+)?\s?({UNIT}(/{UNIT})?)?[^\w]*")
 

@@ -23,7 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from membound.page.drawing import DPI, STYLE, WIDTHS, Canvas, draw
+from membound.page.drawing import Canvas, draw
+from membound.page.figure_style import DPI, STYLE, WIDTHS
 from membound.page.fitting import END_LABEL
 from membound.page.palette import RAMP, SERIES
 

@@ -5,7 +5,6 @@ writes an id only for a clipping rectangle. What can't follow the reader's palet
 """
 
 from html import escape
-from itertools import groupby
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -17,28 +16,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox, Transform
 
 from membound.page.palette import css_colour
+from membound.page.svg_shapes import circle, mesh_data, number, paint, path_data
 
 LEAST_TEXT_PX = 10.0
-COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
-CIRCLE = Path.unit_circle()
-
-
-def number(value: float) -> str:
-    """A coordinate to a tenth of a px, and nothing more."""
-    return f"{round(float(value), 1) + 0.0:.1f}".removesuffix(".0")
-
-
-def path_data(path: Path, place: Transform, clip: Bbox | None = None) -> str:
-    """A path's `d`; with `clip`, only what of its lines lies inside."""
-    out = []
-    window = None if clip is None else tuple(clip.extents)
-    for points, code in path.iter_segments(place, clip=window, remove_nans=True):
-        letter = COMMANDS.get(code, "Z")
-        numbers = "" if letter == "Z" else " ".join(number(value) for value in points)
-        # after M and L, further points are lines without being told so
-        implied = letter == "L" and out and out[-1][0] in "ML "
-        out.append((" " if implied else letter) + numbers)
-    return "".join(out)
 
 
 class SvgRenderer(RendererBase):
@@ -84,47 +64,35 @@ class SvgRenderer(RendererBase):
         """One `<path>`, or a `<circle>` where it is one."""
         if gc.get_hatch() or gc.get_clip_path()[0] is not None:
             raise ValueError("a figure has neither hatches nor shapes that clip")
-        paint = self._paint(gc, rgbFace)
-        if not paint:
+        look = paint(gc, rgbFace, self.dpi / 72)
+        if not look:
             return
         place = transform + self._flip
         window = self._window(gc)
         if window is not None and rgbFace is not None:
-            paint += self._clipped(path.get_extents(place), window)
+            look += self._clipped(path.get_extents(place), window)
             window = None
-        if circle := _circle(path, place):
-            self.parts.append(f"<circle {circle}{paint}/>")
+        if shape := circle(path, place):
+            self.parts.append(f"<circle {shape}{look}/>")
         elif data := path_data(path, place, window):
-            self.parts.append(f'<path d="{data}"{paint}/>')
+            self.parts.append(f'<path d="{data}"{look}/>')
 
     def draw_quad_mesh(
         self,
         gc: GraphicsContextBase,
         master_transform: Transform,
         mesh_width: int,
-        mesh_height: int,
-        coordinates: Any,
         *rest: Any,
     ) -> None:
-        """A heat map: one `<path>` for each colour, neighbours of one colour in one piece."""
+        """A heat map: one `<path>` for each colour."""
+        _, coordinates, _, _, facecolors, *_ = rest
         corners = (master_transform + self._flip).transform(coordinates.reshape(-1, 2))
-        corners = corners.reshape(mesh_height + 1, mesh_width + 1, 2)
-        _, _, facecolors, *_ = rest
-        colours = [to_hex(rgba) if rgba[3] else "" for rgba in facecolors]
-        bounds = Bbox.from_extents(*corners.min((0, 1)), *corners.max((0, 1)))
+        bounds = Bbox.from_extents(*corners.min(0), *corners.max(0))
         clip = self._clipped(bounds, self._window(gc) or bounds)
-        pieces: dict[str, str] = {}
-        for row in range(mesh_height):
-            start = 0
-            for colour, run in groupby(colours[row * mesh_width : (row + 1) * mesh_width]):
-                end = start + len(list(run))
-                x0, y0 = (number(value) for value in corners[row, start])
-                x1, y1 = (number(value) for value in corners[row + 1, end])
-                pieces[colour] = pieces.get(colour, "") + f"M{x0} {y0}H{x1}V{y1}H{x0}Z"
-                start = end
-        for colour in sorted(pieces.keys() - {""}):
+        colours = [to_hex(rgba) if rgba[3] else "" for rgba in facecolors]
+        for colour, data in mesh_data(corners, colours, mesh_width).items():
             fill = f'fill="{css_colour(colour)}" shape-rendering="crispEdges"'
-            self.parts.append(f'<path d="{pieces[colour]}" {fill}{clip}/>')
+            self.parts.append(f'<path d="{data}" {fill}{clip}/>')
 
     def draw_text(
         self,
@@ -161,41 +129,12 @@ class SvgRenderer(RendererBase):
         """Refused: pixels can't follow the palette."""
         raise ValueError("an image can't follow the palette: use pcolormesh, not imshow")
 
-    def _paint(self, gc: GraphicsContextBase, face: Any) -> str:
-        """Fill and stroke as attributes; empty when there is nothing to see."""
-        forced = gc.get_alpha() if gc.get_forced_alpha() else None
-        line = gc.get_rgb() if gc.get_linewidth() else None
-        visible = False
-        out = ""
-        for name, rgba in (("fill", face), ("stroke", line)):
-            alpha = (
-                0.0 if rgba is None else rgba[3] if forced is None and len(rgba) == 4 else forced
-            )
-            alpha = 1.0 if alpha is None else alpha
-            if alpha == 0:
-                out += ' fill="none"' if name == "fill" else ""
-                continue
-            visible = True
-            out += f' {name}="{css_colour(to_hex(rgba[:3]))}"'
-            out += f' {name}-opacity="{alpha:.2g}"' if alpha < 1 else ""
-        if not visible:
-            return ""
-        if " stroke=" in out:
-            out += f' stroke-width="{number(self.points_to_pixels(gc.get_linewidth()))}"'
-            out += ' stroke-linecap="round"' if gc.get_capstyle() == "round" else ""
-            out += ' stroke-linejoin="round"' if gc.get_joinstyle() == "round" else ""
-            if dashes := gc.get_dashes()[1]:
-                lengths = " ".join(number(self.points_to_pixels(length)) for length in dashes)
-                out += f' stroke-dasharray="{lengths}"'
-        return out
-
     def _window(self, gc: GraphicsContextBase) -> Bbox | None:
         """What may be seen, with a px around it for the width of a line along the edge."""
         if (box := gc.get_clip_rectangle()) is None:
             return None
-        return Bbox.from_extents(box.x0, self.height - box.y1, box.x1, self.height - box.y0).padded(
-            1
-        )
+        low, high = self.height - box.y1, self.height - box.y0
+        return Bbox.from_extents(box.x0, low, box.x1, high).padded(1)
 
     def _clipped(self, shape: Bbox, window: Bbox) -> str:
         """A `clip-path` if the shape reaches out of the window, whose rectangle is written once."""
@@ -208,17 +147,6 @@ class SvgRenderer(RendererBase):
             name = self._clips[rectangle]
             self.parts.append(f'<clipPath id="{name}">{rectangle}</clipPath>')
         return f' clip-path="url(#{self._clips[rectangle]})"'
-
-
-def _circle(path: Path, place: Transform) -> str:
-    """Centre and radius in px if the path is Matplotlib's circle, as its round markers are."""
-    if path.codes is None or len(path) != len(CIRCLE) or (path.codes != CIRCLE.codes).any():
-        return ""
-    box = path.get_extents(place)
-    if abs(box.width - box.height) > 0.01 * box.width:
-        return ""
-    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-    return f'cx="{number(x)}" cy="{number(y)}" r="{number(box.width / 2)}"'
 
 
 def _alignment(text: Text | None, angle: float) -> str:
