@@ -7,5 +7,12 @@ values      numbers named for the prose
 checks      a number held against an oracle of another kind
 source      the real source of a function
 figures     Matplotlib axes in, captioned inline SVG out
+palette     colours by role: DECODE, PREFILL, CACHE, WEIGHTS, ...
+style       sizes and weights, for a desk and for a phone
+drawing     one drawing of a figure, at one width and in one language
+ticks       short numbers along an axis
+fitting     texts that neither collide nor run out
+svg         Matplotlib's renderer for a page
+shapes      its paths and paints
 show        a figure on the page
 """

@@ -14,7 +14,6 @@ from matplotlib.text import Text
 from matplotlib.ticker import Formatter
 from matplotlib.transforms import Bbox, ScaledTranslation
 
-from membound.page.figure_style import DPI, STYLE, WIDTHS
 from membound.page.fitting import (
     end_labels,
     refuse_collisions,
@@ -23,6 +22,7 @@ from membound.page.fitting import (
     wrap,
 )
 from membound.page.palette import MUTED
+from membound.page.style import DPI, STYLE, WIDTHS
 from membound.page.svg import SvgRenderer
 from membound.page.ticks import use_short_numbers
 

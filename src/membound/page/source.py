@@ -1,6 +1,7 @@
 """The real source of a function on the page, so that what is shown is what runs."""
 
 import inspect
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from membound.page.recorder import emit
 
 def show_source(thing: Callable[..., Any], *, docstring: bool = False) -> None:
     """Show the source of a function or class, without its docstring unless asked."""
-    lines = inspect.getsource(thing).rstrip().split("\n")
+    lines = textwrap.dedent(inspect.getsource(thing)).rstrip().split("\n")
     if not docstring and (doc := thing.__doc__):
         length = doc.count("\n") + 1
         start = next(i for i, line in enumerate(lines) if '"""' in line)

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox, Transform
 
 from membound.page.palette import css_colour
-from membound.page.svg_shapes import circle, mesh_data, number, paint, path_data
+from membound.page.shapes import circle, mesh_data, number, paint, path_data
 
 LEAST_TEXT_PX = 10.0
 
