@@ -123,6 +123,7 @@ def kv_variant(name: str, keys: Rounding, values: Rounding, residual: int = 0) -
 KV_CACHE = (
     kv_variant("KV INT8 per token", integers(8, "row"), integers(8, "row")),
     kv_variant("KV INT4 per token", integers(4, "row", "offset"), integers(4, "row", "offset")),
+    kv_variant("KV INT4 symmetric per token", integers(4, "row"), integers(4, "row")),
     kv_variant("KV INT4 as KIVI", keys_per_channel(4), integers(4, 32, "offset")),
     kv_variant("KV INT2 per token", integers(2, 32, "offset"), integers(2, 32, "offset")),
     kv_variant("KV INT2 as KIVI", keys_per_channel(2), integers(2, 32, "offset")),
