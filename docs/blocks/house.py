@@ -5,14 +5,23 @@ from pathlib import Path
 
 from membound.page.tables import table
 
-contract = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+contract = tomllib.loads(Path("pyproject.toml").read_text())["tool"][
+    "importlinter"
+]["contracts"][0]
 floors = [re.split(" [|:] ", floor) for floor in contract["layers"]]
-height = {room: len(floors) - i for i, floor in enumerate(floors) for room in floor}
-strangers = [set(re.split(" [|] ", floor)) for floor in contract["layers"]]  # "a : b" may import
+height = {
+    room: len(floors) - i for i, floor in enumerate(floors) for room in floor
+}
+strangers = [
+    set(re.split(" [|] ", floor)) for floor in contract["layers"]
+]  # "a : b" may import
 
 table(
     {"floor": "d", "rooms": ""},
-    [(len(floors) - i, " ".join(f"`{room}`" for room in floor)) for i, floor in enumerate(floors)],
+    [
+        (len(floors) - i, " ".join(f"`{room}`" for room in floor))
+        for i, floor in enumerate(floors)
+    ],
 )
 
 # %% imports
@@ -32,7 +41,8 @@ between = [(room, other) for room, other in imports if room != other]
 upward = [
     (room, other)
     for room, other in between
-    if height[other] > height[room] or any({room, other} <= floor for floor in strangers)
+    if height[other] > height[room]
+    or any({room, other} <= floor for floor in strangers)
 ]
 
 # %% figure
@@ -44,7 +54,10 @@ from membound.page.show import show
 from membound.page.text import fill
 from membound.page.values import value
 
-rooms = sorted({room for pair in between for room in pair}, key=lambda room: (height[room], room))
+rooms = sorted(
+    {room for pair in between for room in pair},
+    key=lambda room: (height[room], room),
+)
 counts = np.zeros((len(rooms), len(rooms)))
 for room, other in between:
     counts[rooms.index(room), rooms.index(other)] += 1
@@ -63,7 +76,11 @@ show(
     "source. Rooms are in the order of their floors, so everything lies under the diagonal.",
     alt="A square of rooms by rooms; all counts lie below the diagonal.",
 )
-check("imports between rooms that point up or sideways", counted(len(upward)), closed_form(0, "0"))
+check(
+    "imports between rooms that point up or sideways",
+    counted(len(upward)),
+    closed_form(0, "0"),
+)
 value("num_imports", len(between))
 value("num_modules", len(modules))
 value("num_lines", lines, ",")

@@ -6,7 +6,9 @@ from membound.tokenizer.chat import chat_prompt
 
 model = load_model(default_model_path())
 question = "What is gravity?"
-prompt_ids = model.tokenizer.encode(chat_prompt([{"role": "user", "content": question}]))
+prompt_ids = model.tokenizer.encode(
+    chat_prompt([{"role": "user", "content": question}])
+)
 answer = list(generate(model, prompt_ids, max_new_tokens=24))
 print(model.tokenizer.decode(answer), "…")
 
@@ -17,9 +19,12 @@ from pathlib import Path
 from membound.page.checks import check, computed, reference
 
 cases = json.loads(Path("tests/data/smollm2-greedy.json").read_text())["cases"]
-theirs = next(case for case in cases if case["prompt_ids"] == prompt_ids)["greedy_ids"]
+theirs = next(case for case in cases if case["prompt_ids"] == prompt_ids)[
+    "greedy_ids"
+]
 agreeing = next(
-    (i for i, (a, b) in enumerate(zip(answer, theirs, strict=False)) if a != b), len(answer)
+    (i for i, (a, b) in enumerate(zip(answer, theirs, strict=False)) if a != b),
+    len(answer),
 )
 check(
     "tokens of the answer that equal llama.cpp's, from the first on",
@@ -40,7 +45,10 @@ def one_pass(num_tokens):
     cache = model.new_cache(num_tokens)
     if num_tokens == 1:
         return lambda: (cache.truncate(0), model.decode(text_ids[0], cache))
-    return lambda: (cache.truncate(0), model.prefill(text_ids[:num_tokens], cache))
+    return lambda: (
+        cache.truncate(0),
+        model.prefill(text_ids[:num_tokens], cache),
+    )
 
 
 timings = interleave({size: one_pass(size) for size in sizes}, repeats=3)
@@ -74,7 +82,12 @@ show(
     alt="Time per token falls more than fivefold as a pass carries more tokens.",
 )
 saving = ms_per_token[0] / ms_per_token[-1]
-check("time per token, alone against 128 together", measured(saving), band(1.5, 100), spec=".1f")
+check(
+    "time per token, alone against 128 together",
+    measured(saving),
+    band(1.5, 100),
+    spec=".1f",
+)
 value("one_token_ms", one_token_ms, ".0f")
 value("saving", saving, ".0f")
 value("weights_mb", model.weights.bytes_read_per_token / 1e6, ".0f")

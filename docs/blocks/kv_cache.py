@@ -4,7 +4,9 @@ import numpy as np
 from membound.attention.plain import attention
 
 rng = np.random.default_rng(0)
-q, k, v = rng.normal(size=(3, 1, 6, 8)).astype(np.float32)  # one head, six tokens
+q, k, v = rng.normal(size=(3, 1, 6, 8)).astype(
+    np.float32
+)  # one head, six tokens
 
 
 def num_moved(visible):
@@ -14,7 +16,10 @@ def num_moved(visible):
     return int((np.abs(after[0] - before[0]) > 1e-6).any(axis=-1).sum())
 
 
-masked, unmasked = num_moved(np.tri(6, dtype=bool)), num_moved(np.ones((6, 6), bool))
+masked, unmasked = (
+    num_moved(np.tri(6, dtype=bool)),
+    num_moved(np.ones((6, 6), bool)),
+)
 # not shown
 from membound.page.checks import check, closed_form, counted
 from membound.page.tables import table
@@ -24,8 +29,16 @@ table(
     {"mask": "", "of the first 5 outputs, moved by a sixth token": "d"},
     [("causal", masked), ("none", unmasked)],
 )
-check("outputs moved by a later token, causal mask", counted(masked), closed_form(0, "0"))
-check("outputs moved by a later token, no mask", counted(unmasked), closed_form(5, "5"))
+check(
+    "outputs moved by a later token, causal mask",
+    counted(masked),
+    closed_form(0, "0"),
+)
+check(
+    "outputs moved by a later token, no mask",
+    counted(unmasked),
+    closed_form(5, "5"),
+)
 
 # %% source-uncached
 from membound.attention.counted import CountedAttention
@@ -48,7 +61,12 @@ from membound.page.checks import brute_force, computed
 from membound.page.text import fill, say
 
 table(
-    {"tokens n": "d", "keys computed, no cache": ",d", "with cache": ",d", "ratio": ".1f"},
+    {
+        "tokens n": "d",
+        "keys computed, no cache": ",d",
+        "with cache": ",d",
+        "ratio": ".1f",
+    },
     [
         (n, a.num_projected, b.num_projected, a.num_projected / b.num_projected)
         for n in lengths
@@ -79,7 +97,12 @@ for n in lengths:
 table(
     {"tokens n": "d", "no cache": ",d", "with cache": ",d", "ratio": ".1f"},
     [
-        (n, a.num_attention_macs, b.num_attention_macs, a.num_attention_macs / b.num_attention_macs)
+        (
+            n,
+            a.num_attention_macs,
+            b.num_attention_macs,
+            a.num_attention_macs / b.num_attention_macs,
+        )
         for n in lengths
         for a, b in [(uncached[n], cached[n])]
     ],
@@ -89,7 +112,9 @@ for n in (lengths[0], lengths[-1]):
     check(
         fill("attention multiply-adds without a cache, n = {n}", n=n),
         counted(uncached[n].num_attention_macs),
-        closed_form(2 * 64 * n * (n + 1) * (2 * n + 1) // 6, "2 · 64 · n(n+1)(2n+1)/6"),
+        closed_form(
+            2 * 64 * n * (n + 1) * (2 * n + 1) // 6, "2 · 64 · n(n+1)(2n+1)/6"
+        ),
         spec=",d",
     )
     check(
@@ -109,16 +134,31 @@ for n in lengths:
 timings = interleave(runs, repeats=3)
 
 seconds = {run: timing.median_s for run, timing in timings.items()}
-speedup = {n: seconds[n, "no cache"] / seconds[n, "with cache"] for n in lengths}
+speedup = {
+    n: seconds[n, "no cache"] / seconds[n, "with cache"] for n in lengths
+}
 # not shown
 table(
-    {"tokens n": "d", "no cache, ms": ".1f", "with cache, ms": ".1f", "times faster": ".1f"},
+    {
+        "tokens n": "d",
+        "no cache, ms": ".1f",
+        "with cache, ms": ".1f",
+        "times faster": ".1f",
+    },
     [
-        (n, 1000 * seconds[n, "no cache"], 1000 * seconds[n, "with cache"], speedup[n])
+        (
+            n,
+            1000 * seconds[n, "no cache"],
+            1000 * seconds[n, "with cache"],
+            speedup[n],
+        )
         for n in lengths
     ],
 )
-say("Measured on: {machine}. Medians of 3 runs, taken in turns.", machine=machine_line())
+say(
+    "Measured on: {machine}. Medians of 3 runs, taken in turns.",
+    machine=machine_line(),
+)
 
 # %% figure
 from membound.page.checks import band, measured
@@ -159,9 +199,16 @@ show(
 )
 
 shortest, longest = lengths[0], lengths[-1]
-ratio = {n: uncached[n].num_projected / cached[n].num_projected for n in lengths}
+ratio = {
+    n: uncached[n].num_projected / cached[n].num_projected for n in lengths
+}
 a, b = uncached[longest], cached[longest]
-check("time ratio on the layer, n = 500", measured(speedup[longest]), band(5, 150), spec=".1f")
+check(
+    "time ratio on the layer, n = 500",
+    measured(speedup[longest]),
+    band(5, 150),
+    spec=".1f",
+)
 value("longest", longest)
 value("shortest", shortest)
 value("projection_ratio", ratio[longest], ".1f")
@@ -184,7 +231,9 @@ from membound.model.local import default_model_path
 from membound.model.transformer import forward_uncached
 
 model = load_model(default_model_path())
-prompt = model.tokenizer.encode("Memory is the bottleneck of language models because")
+prompt = model.tokenizer.encode(
+    "Memory is the bottleneck of language models because"
+)
 new_tokens = [16, 32, 64, 128, 256]
 
 clock, tokens = [time.perf_counter()], []
@@ -197,16 +246,23 @@ with_cache = np.array(clock[1:]) - clock[0]
 def without_cache(n):
     """Choose token n from scratch, by a pass over all tokens before it."""
     return int(
-        forward_uncached(model.weights, (prompt + tokens)[: len(prompt) + n - 1])[-1].argmax()
+        forward_uncached(
+            model.weights, (prompt + tokens)[: len(prompt) + n - 1]
+        )[-1].argmax()
     )
 
 
 sampled = [1, 16, 64, 128, 192, 256]
-step = [measure(lambda n=n: without_cache(n), repeats=2).fastest_s for n in sampled]
+step = [
+    measure(lambda n=n: without_cache(n), repeats=2).fastest_s for n in sampled
+]
 no_cache = np.cumsum(np.interp(range(1, max(new_tokens) + 1), sampled, step))
 # not shown
 model_speedup = {n: no_cache[n - 1] / with_cache[n - 1] for n in new_tokens}
-processed = {n: sum(len(prompt) + i for i in range(n)) / (len(prompt) + n - 1) for n in new_tokens}
+processed = {
+    n: sum(len(prompt) + i for i in range(n)) / (len(prompt) + n - 1)
+    for n in new_tokens
+}
 table(
     {
         "new tokens": "d",
@@ -215,7 +271,10 @@ table(
         "times faster": ".1f",
         "times fewer tokens processed": ".1f",
     },
-    [(n, no_cache[n - 1], with_cache[n - 1], model_speedup[n], processed[n]) for n in new_tokens],
+    [
+        (n, no_cache[n - 1], with_cache[n - 1], model_speedup[n], processed[n])
+        for n in new_tokens
+    ],
 )
 same = sum(without_cache(n) == tokens[n - 1] for n in sampled)
 check(
@@ -228,7 +287,9 @@ check(
 from membound.bench import read_probes
 
 array, probes = read_probes()
-fastest = min(timing.median_s for timing in interleave(probes, repeats=3).values())
+fastest = min(
+    timing.median_s for timing in interleave(probes, repeats=3).values()
+)
 bandwidth = array.nbytes / fastest
 weight_bytes = model.weights.bytes_read_per_token
 bound = weight_bytes / bandwidth
@@ -254,7 +315,12 @@ show(
     "needs to read the weights once, measured in the same build.",
     alt="Without a cache the time of a token climbs; with one it stays flat, close to the bound.",
 )
-check("time ratio on the model, 256 tokens", measured(model_speedup[last]), band(3, 60), spec=".1f")
+check(
+    "time ratio on the model, 256 tokens",
+    measured(model_speedup[last]),
+    band(3, 60),
+    spec=".1f",
+)
 check(
     "a cached step, as a multiple of reading the weights once",
     measured(cached_step / bound),
@@ -290,13 +356,25 @@ difference = np.abs(at_once() - one_by_one()).max()
 # not shown
 paces = {
     name: timing.median_s
-    for name, timing in interleave({"once": at_once, "each": one_by_one}, repeats=1).items()
+    for name, timing in interleave(
+        {"once": at_once, "each": one_by_one}, repeats=1
+    ).items()
 }
 table(
     {"128 tokens": "", "passes": "d", "s": ".2f", "ms per token": ".1f"},
     [
-        ("at once (prefill)", 1, paces["once"], 1000 * paces["once"] / len(text)),
-        ("one by one (decode)", len(text), paces["each"], 1000 * paces["each"] / len(text)),
+        (
+            "at once (prefill)",
+            1,
+            paces["once"],
+            1000 * paces["once"] / len(text),
+        ),
+        (
+            "one by one (decode)",
+            len(text),
+            paces["each"],
+            1000 * paces["each"] / len(text),
+        ),
     ],
 )
 check(
@@ -312,7 +390,10 @@ value("prefill_gain", paces["each"] / paces["once"], ".1f")
 from membound.cache.concatenated import ConcatenatedCache
 from membound.cache.contiguous import ContiguousCache
 
-n, token_bytes = 256, 2 * 3 * 64 * 4  # one layer of SmolLM2: 3 KV heads of 64, float32
+n, token_bytes = (
+    256,
+    2 * 3 * 64 * 4,
+)  # one layer of SmolLM2: 3 KV heads of 64, float32
 one_token = np.zeros((3, 1, 64), np.float32)
 growing = ConcatenatedCache(num_layers=1, num_kv_heads=3, head_dim=64)
 ready = ContiguousCache(num_layers=1, num_kv_heads=3, head_dim=64, capacity=n)
@@ -321,13 +402,19 @@ for _ in range(n):
     for name, cache in (("growing", growing), ("ready", ready)):
         keys, _ = cache.append(0, one_token, one_token)
         cache.advance(1)
-        moves[name] += name in history and not np.shares_memory(history[name], keys)
+        moves[name] += name in history and not np.shares_memory(
+            history[name], keys
+        )
         history[name] = keys
 # not shown
 table(
     {"cache": "", "times the past was moved": "d", "bytes copied": ",d"},
     [
-        ("np.concatenate at every step", moves["growing"], growing.bytes_copied),
+        (
+            "np.concatenate at every step",
+            moves["growing"],
+            growing.bytes_copied,
+        ),
         ("room taken once", moves["ready"], 0),
     ],
 )
@@ -337,7 +424,11 @@ check(
     closed_form(n * (n - 1) // 2 * token_bytes, "n(n-1)/2 · 2 · 3 · 64 · 4"),
     spec=",d",
 )
-check("times a preallocated cache moved its past", counted(moves["ready"]), closed_form(0, "0"))
+check(
+    "times a preallocated cache moved its past",
+    counted(moves["ready"]),
+    closed_form(0, "0"),
+)
 
 # %% memory
 half = np.float16
@@ -349,7 +440,8 @@ caches = {  # layers, KV heads, head_dim, tokens
     "SmolLM2-135M, 8192": (30, 3, 64, 8192),
 }
 allocated_bytes = {
-    name: ContiguousCache(*sizes, dtype=half).nbytes for name, sizes in caches.items()
+    name: ContiguousCache(*sizes, dtype=half).nbytes
+    for name, sizes in caches.items()
 }
 # not shown
 from membound.model.config import ModelConfig
@@ -400,7 +492,9 @@ llama2 = ModelConfig(
     rope_base=1e4,
     norm_eps=1e-5,
 )
-parameters = sum(int(np.prod(shape)) for shape in tensor_shapes(llama2, tied=False).values())
+parameters = sum(
+    int(np.prod(shape)) for shape in tensor_shapes(llama2, tied=False).values()
+)
 value("llama2_weights_gib", 2 * parameters / GIB, ".1f")
 value("break_even", 2 * parameters / allocated_bytes["Llama-2-7B, 1"], ",.0f")
 smol_token = model.new_cache(1).nbytes
@@ -408,7 +502,10 @@ value("smol_break_even", weight_bytes / smol_token, ",.0f")
 value("smol_context", model.config.context_length, ",d")
 
 # %% bug-no-cache
-from membound.attention.lesson_bugs import cache_beside_the_work, prompt_end_twice
+from membound.attention.lesson_bugs import (
+    cache_beside_the_work,
+    prompt_end_twice,
+)
 
 show_source(cache_beside_the_work)
 

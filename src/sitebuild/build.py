@@ -5,6 +5,7 @@ The site is built beside the last good one and takes its place only when nothing
 
 import contextlib
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -16,8 +17,8 @@ from pathlib import Path
 
 from sitebuild import publish
 from sitebuild.problems import Problem
-from sitebuild.run.execute import run_everything
-from sitebuild.source_problems import RAN_ALREADY, source_problems
+from sitebuild.run.execute import HANDED_OVER, Ran, run_everything
+from sitebuild.source_problems import source_problems
 
 CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 EPOCH = "1767225600"  # 2026-01-01: the same bytes on every day
@@ -38,7 +39,7 @@ def build(root: Path, *, reuse: bool = False) -> int:
     say("rendering both editions")
     with tempfile.TemporaryDirectory(prefix="site-", dir=_work_folder(root)) as folder:
         site = Path(folder, "en")
-        for found in _render(root, Path(folder)):
+        for found in _render(root, Path(folder), ran):
             _print(found)
             problems += found
         if not problems:
@@ -74,10 +75,14 @@ def _work_folder(root: Path) -> Path:
     return folder
 
 
-def _render(root: Path, folder: Path) -> Iterator[list[Problem]]:
+def _render(root: Path, folder: Path, ran: Ran) -> Iterator[list[Problem]]:
     """Run MkDocs for both editions at once; yields what each finds wrong."""
+    handed_over = folder / "ran"
+    handed_over.write_bytes(pickle.dumps(ran))
     environment = (
-        {"SOURCE_DATE_EPOCH": EPOCH} | os.environ | {"NO_MKDOCS_2_WARNING": "1", RAN_ALREADY: "1"}
+        {"SOURCE_DATE_EPOCH": EPOCH}
+        | os.environ
+        | {"NO_MKDOCS_2_WARNING": "1", HANDED_OVER: str(handed_over)}
     )
     running = {
         edition: subprocess.Popen(

@@ -5,8 +5,6 @@ from sitebuild.run.execute import Ran
 from sitebuild.source.editions import compare_editions
 from sitebuild.source.prose import find_literals
 
-RAN_ALREADY = "MEMBOUND_BLOCKS_RAN"  # set by `sitebuild build`, which runs and reports before
-
 
 def source_problems(ran: Ran) -> list[Problem]:
     """Everything wrong in the sources and their blocks, before any page is rendered."""

@@ -1,6 +1,7 @@
 """What must be done in MkDocs: which page a text is of, and the switch between the editions."""
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from mkdocs.plugins import BasePlugin
 from mkdocs.structure.pages import Page as MkDocsPage
 
 from sitebuild.render.rendering import Rendering, current, log
-from sitebuild.run.execute import run_everything
+from sitebuild.run.execute import HANDED_OVER, Ran, run_everything
 from sitebuild.source.pages import EDITIONS
-from sitebuild.source_problems import RAN_ALREADY, build_values, source_problems
+from sitebuild.source_problems import build_values, source_problems
 
 LANGUAGES = {"en": ("en", "English"), "zh": ("zh-Hans", "简体中文")}
 
@@ -20,15 +21,17 @@ class MemboundPlugin(BasePlugin):
     """Runs the blocks ahead of a build and tells the Markdown extensions which page they are on."""
 
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
-        """Run what is stale, or read what `sitebuild build` has just run."""
-        root = Path(config.config_file_path).parent
-        ran_already = bool(os.environ.get(RAN_ALREADY))
-        self.ran = run_everything(root, reuse=True, run=not ran_already, tell=log.info)
-        self.edition = Path(config.docs_dir).name
-        self.values = build_values(self.ran)
-        if not ran_already:
+        """Run what is stale, or take what `sitebuild build` has just run and reported on."""
+        handed_over = os.environ.get(HANDED_OVER)
+        if handed_over:
+            self.ran: Ran = pickle.loads(Path(handed_over).read_bytes())
+        else:
+            root = Path(config.config_file_path).parent
+            self.ran = run_everything(root, reuse=True, tell=log.info)
             for problem in source_problems(self.ran):
                 log.warning("%s", problem)
+        self.edition = Path(config.docs_dir).name
+        self.values = build_values(self.ran)
 
     def on_page_markdown(self, _markdown: str, *, page: MkDocsPage, **_: Any) -> None:
         """Say which page comes next."""
@@ -36,13 +39,15 @@ class MemboundPlugin(BasePlugin):
         current.set(Rendering(ours, self.ran, self.ran.values(ours) | self.values))
 
     def on_page_content(self, _html: str, **_: Any) -> None:
-        """Refuse a page on which a block has silently not been shown."""
+        """Refuse a page on which a block has silently not been shown, or has nothing to show."""
         rendering = current.get()
         for name, block in rendering.blocks.items():
             if name not in rendering.shown:
                 rendering.report(
                     block.fence.line, f"{name} did not reach the page: is its fence indented right?"
                 )
+            if rendering.output(name) is None and not self.ran.problems:
+                rendering.report(block.fence.line, f"{name} has no result, and nothing says why")
 
     def on_page_context(
         self, context: dict[str, Any], *, page: MkDocsPage, **_: Any

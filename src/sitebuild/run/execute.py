@@ -22,6 +22,7 @@ from sitebuild.source.pages import Block, Page, read_edition
 
 Result = dict[str, Any]
 Catalogues = Mapping[str, Mapping[str, str]]
+HANDED_OVER = "MEMBOUND_RAN"  # names the file in which a build hands its results to MkDocs
 LIMIT_S = float(os.environ.get("MEMBOUND_BLOCK_LIMIT_S", "300"))
 
 
@@ -52,12 +53,11 @@ class Store:
 
 @dataclass
 class Ran:
-    """The pages of the site with the results of their blocks, by (page name, key)."""
+    """The pages of the site, and what their blocks said, by key."""
 
     root: Path
     pages: dict[str, dict[Path, Page]]
     catalogues: Catalogues
-    keys: dict[int, str] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     num_run: int = 0
@@ -65,7 +65,7 @@ class Ran:
 
     def result(self, block: Block) -> Result | None:
         """What a block said; None if it failed."""
-        return self.results.get(self.keys[id(block)])
+        return self.results.get(block.key)
 
     def checks(self, page: Page) -> list[Result]:
         """The checks of a page in the order of its blocks."""
@@ -79,13 +79,8 @@ class Ran:
         return named
 
 
-def run_everything(
-    root: Path, *, reuse: bool, run: bool = True, tell: Callable[[str], None] | None = None
-) -> Ran:
-    """Run what every page asks for. With `reuse`, blocks whose stored result still holds rest.
-
-    Without `run` nothing is run: a block without a stored result counts as one that failed.
-    """
+def run_everything(root: Path, *, reuse: bool, tell: Callable[[str], None] | None = None) -> Ran:
+    """Run what every page asks for. With `reuse`, blocks whose stored result still holds rest."""
     tell = tell or (lambda _: None)
     catalogues, problems = read_catalogues(root)
     pages = {edition: read_edition(root, edition) for edition in catalogues}
@@ -93,35 +88,32 @@ def run_everything(
     library = Library(root / "src")
     store = Store(root / ".cache" / "blocks")
     every_page = [page for edition in pages.values() for page in edition.values()]
-    keys = [keys_of(page.name, page.blocks, library, root) for page in every_page]
-    for page, page_keys in zip(every_page, keys, strict=True):
-        ran.keys |= {id(block): key for block, key in zip(page.blocks, page_keys, strict=True)}
-    if reuse:
-        stored = {key: store.get(key, catalogues) for key in ran.keys.values()}
-        ran.results |= {key: result for key, result in stored.items() if result}
+    for page in every_page:
+        keys = keys_of(page.name, page.blocks, library, root)
+        for block, key in zip(page.blocks, keys, strict=True):
+            block.key = key
+            if reuse and (result := store.get(key, catalogues)):
+                ran.results[key] = result
     asked: set[str] = set()  # the second edition finds its results there, or its failures told
-    for page, page_keys in zip(every_page, keys, strict=True):
-        missing = set(page_keys) - ran.results.keys() - asked
+    for page in every_page:
+        missing = {block.key for block in page.blocks} - ran.results.keys() - asked
         asked |= missing
-        if missing and run:
-            _run_page(page, page_keys, missing, ran, store, tell)
+        if missing:
+            _run_page(page, missing, ran, store, tell)
     _report_checks(ran)
     ran.problems += [problem for page in every_page for problem in page.problems]
     return ran
 
 
 def _run_page(
-    page: Page,
-    keys: list[str],
-    missing: set[str],
-    ran: Ran,
-    store: Store,
-    tell: Callable[[str], None],
+    page: Page, missing: set[str], ran: Ran, store: Store, tell: Callable[[str], None]
 ) -> None:
+    """Run the blocks whose results are missing, and those that they need."""
     needed = needed_blocks(page.blocks)
-    stale = {i for i, key in enumerate(keys) if key in missing}
+    stale = {i for i, block in enumerate(page.blocks) if block.key in missing}
     wanted = sorted(stale.union(*(needed[i] for i in stale)))
-    blocks = [
+    blocks = {page.blocks[i].name: page.blocks[i] for i in wanted}
+    jobs = [
         {
             "name": block.name,
             "code": block.code,
@@ -130,23 +122,21 @@ def _run_page(
             "raises": block.raises,
             "needs": [page.blocks[j].name for j in needed[i]],
         }
-        for i in wanted
-        for block in [page.blocks[i]]
+        for i, block in zip(wanted, blocks.values(), strict=True)
     ]
     start = time.perf_counter()
-    done, death = _in_child(ran.root, blocks, ran.catalogues)
+    done, death = _in_child(ran.root, jobs, ran.catalogues)
     seconds = time.perf_counter() - start
-    key_of = {page.blocks[i].name: keys[i] for i in wanted}
-    block_of = {page.blocks[i].name: page.blocks[i] for i in wanted}
     for result in done:
+        block = blocks[result["name"]]
         if result["error"]:
-            _report_failure(page, block_of[result["name"]], result["error"])
-        elif key_of[result["name"]] in missing:
-            ran.results[key_of[result["name"]]] = result
-            store.put(key_of[result["name"]], result)
+            _report_failure(page, block, result["error"])
+        elif block.key in missing:
+            ran.results[block.key] = result
+            store.put(block.key, result)
     if death:
         finished = {result["name"] for result in done}
-        victim = next(page.blocks[i] for i in wanted if page.blocks[i].name not in finished)
+        victim = next(block for name, block in blocks.items() if name not in finished)
         page.report(victim.fence.line, death)
     ran.num_run += len(done)
     ran.seconds += seconds
@@ -216,9 +206,9 @@ def _report_checks(ran: Ran) -> None:
     for page in (page for edition in ran.pages.values() for page in edition.values()):
         for block in page.blocks:
             result = ran.result(block)
-            if result is None or ran.keys[id(block)] in reported:
+            if result is None or block.key in reported:
                 continue
-            reported.add(ran.keys[id(block)])
+            reported.add(block.key)
             for check in result["checks"]:
                 if not check["passed"]:
                     page.report(

@@ -20,15 +20,19 @@ NOT_SHOWN = "# not shown"
 VALUE = re.compile(r"`#!val +(?P<name>[^`]*?) *`")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Block:
-    """Code that a page runs: `code` stands in `file` from line `first_line` on."""
+    """Code that a page runs: `code` stands in `file` from line `first_line` on.
+
+    `key` names its result, once it is known what the block can reach.
+    """
 
     name: str
     code: str
     file: Path
     first_line: int
     fence: Fence
+    key: str = ""
 
     @property
     def shown(self) -> str:
