@@ -40,7 +40,7 @@ def windows(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
         for view, options in VIEWS.items()
     }
     for window in made.values():
-        window.set_default_timeout(15_000)
+        window.set_default_timeout(60_000)
     yield made
     for window in made.values():
         window.close()

@@ -32,6 +32,10 @@ class _Handler(SimpleHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # a browser opens six connections a page, and a busy machine is slow
+
+
 def prefix_of(site: Path) -> str:
     """The path that the site was built for, as its home page says: "/membound/"."""
     home = (site / "index.html").read_text(encoding="utf-8")
@@ -44,7 +48,7 @@ def serve(site: Path) -> Iterator[str]:
     """The address of the site's home while the server runs."""
     prefix = prefix_of(site)
     handler = partial(_Handler, directory=str(site), prefix=prefix)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}{prefix}"

@@ -18,7 +18,7 @@ TEXT_COLOURS = """() => [...new Set([...document.querySelectorAll("svg.fig text"
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a window that remembers nothing."""
     window = browser.new_context(color_scheme="light", reduced_motion="reduce", **VIEWS["desktop"])
-    window.set_default_timeout(15_000)
+    window.set_default_timeout(60_000)
     yield window.new_page()
     window.close()
 
