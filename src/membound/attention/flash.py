@@ -18,9 +18,9 @@ from membound.arrays import Float32
 from membound.attention.shapes import first_position, group_size
 from membound.attention.tiling.tiles import Tiles, Traffic, cut
 
-# A tile of scores is 1 MiB of float32, about one core's L2 cache: the passes of the softmax find
-# it there, while the matrix products are still large enough to run at full speed.
-CPU_TILES = Tiles(query_rows=512, key_rows=512)
+# A tile of scores is 4 MiB of float32: it stays in a CPU's last cache, and the matrix products are
+# large enough for BLAS's threads. `scripts/measure-attention --tiles` compares.
+CPU_TILES = Tiles(query_rows=1024, key_rows=1024)
 
 
 def flash_attention(

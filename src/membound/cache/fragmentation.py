@@ -63,7 +63,9 @@ def request_mix(
 # The three policies of the paper's figure 2: how many slots a request is given when it starts.
 RESERVATIONS: dict[str, Callable[[Request, int], int]] = {
     "max": lambda _, max_tokens: max_tokens,
-    "power of two": lambda request, _: request.num_prompt + next_power_of_two(request.num_output),
+    "power of two": lambda request, max_tokens: min(
+        request.num_prompt + next_power_of_two(request.num_output), max_tokens
+    ),
     "oracle": lambda request, _: request.num_tokens,
 }
 
