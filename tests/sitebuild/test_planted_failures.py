@@ -208,3 +208,13 @@ def test_blocks_that_silently_do_not_run_are_told(site):
     assert result.returncode == 1
     for edition in ("en", "zh"):
         assert f"docs/{edition}/page.md:5: first did not reach the page" in result.stderr
+
+
+def test_an_edit_while_the_build_runs_does_not_lose_a_result(site):
+    site.write("docs/data.txt", "1")
+    edit = 'from pathlib import Path\nPath("docs/data.txt").write_text("2")\n'
+    site.edit("docs/blocks/page.py", "# %% second\n", f"# %% second\n{edit}")
+    result = site.build()
+    assert result.returncode == 0, result.stderr
+    assert "block-error" not in site.read("page/index.html")
+    assert '<span class="val">6</span>' in site.read("page/index.html")

@@ -10,32 +10,34 @@ EVERY_CHECK = "<!-- every check -->"
 WORDS = {
     "en": {
         "heading": "Checked in this build",
-        "columns": ("what", "value", "how we got it", "expected", "held against"),
+        "columns": ("what", "value", "expected", "evidence"),
+        "against": "{ours}, against {oracle}",
         "passed": "passed",
         "failed": "failed",
-        "counted": "counted as the code ran",
-        "measured": "timed in this build",
-        "allocated": "bytes really allocated",
-        "computed": "computed by the library",
+        "counted": "counted",
+        "measured": "timed",
+        "allocated": "really allocated",
+        "computed": "computed",
         "closed form": "closed form",
-        "brute force": "recomputed the plain way",
-        "reference": "reference",
+        "brute force": "the plain way",
+        "reference": "another engine",
         "published": "published",
         "band": "a wide band",
     },
     "zh": {
         "heading": "本次构建核对过的数",
-        "columns": ("内容", "数值", "怎么来的", "应为", "拿什么核对"),
+        "columns": ("内容", "数值", "应为", "依据"),
+        "against": "{ours}，对照{oracle}",
         "passed": "通过",
         "failed": "未通过",
-        "counted": "代码运行时计数",
-        "measured": "本次构建计时",
-        "allocated": "实际分配的字节",
+        "counted": "运行时计数",
+        "measured": "计时",
+        "allocated": "实际分配",
         "computed": "由库算出",
-        "closed form": "闭式公式",
-        "brute force": "用笨办法重算",
-        "reference": "外部参照",
-        "published": "公开发表的数字",
+        "closed form": "公式",
+        "brute force": "笨办法",
+        "reference": "别的引擎",
+        "published": "公开数字",
         "band": "宽松区间",
     },
 }
@@ -46,7 +48,7 @@ def to_markdown(checks: Sequence[dict[str, Any]], edition: str) -> list[str]:
     words = WORDS[edition]
     lines = [
         "| " + " | ".join(["", *words["columns"]]) + " |",
-        "|:-:|:---|---:|:---|---:|:---|",
+        "|:-:|:---|---:|---:|:---|",
     ]
     for check in checks:
         mark = "passed" if check["passed"] else "failed"
@@ -55,9 +57,11 @@ def to_markdown(checks: Sequence[dict[str, Any]], edition: str) -> list[str]:
             f'<span class="{mark}" title="{words[mark]}">{sign}</span>',
             check["name"][edition],
             check["value"],
-            _evidence(words[check["kind"]], check["detail"]),
             check["expected"],
-            _evidence(words[check["oracle"]], check["source"]),
+            words["against"].format(
+                ours=_evidence(words[check["kind"]], check["detail"]),
+                oracle=_evidence(words[check["oracle"]], check["source"]),
+            ),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
@@ -66,7 +70,7 @@ def to_markdown(checks: Sequence[dict[str, Any]], edition: str) -> list[str]:
 def _evidence(kind: str, detail: str) -> str:
     if not detail:
         return kind
-    return f"{kind}: {detail}" if "](" in detail else f"{kind}: `{detail}`"
+    return f"{kind} {detail}" if "](" in detail else f"{kind} `{detail}`"
 
 
 def add_to_page(lines: list[str], rendering: Rendering) -> list[str]:
