@@ -1,7 +1,7 @@
 """`python -m sitebuild.readme_figure`: the home page's figure, drawn for the README.
 
 A README shows pictures from files and knows no style sheet, so the figure of the built site is
-written with the light palette's own colours. Run it after `./scripts/build` when the figure changes.
+written with the light palette's own colours. Run it after `./scripts/build` if it has changed.
 """
 
 import re
