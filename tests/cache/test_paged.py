@@ -122,6 +122,37 @@ def test_tokens_said_to_be_expected_are_found_by_others_and_no_others_are():
     assert memory.start([3, 4, 5, 6, 7]).num_tokens == 0
 
 
+def test_tokens_taken_back_are_no_longer_expected():
+    memory = shuffled_memory()
+    cache = memory.start([1, 2, 3, 4])
+    step(cache, tokens(2))
+    cache.truncate(1)
+    step(cache, tokens(3))  # which nobody named
+    assert memory.start([1, 2, 3, 4, 5]).num_tokens == 0
+
+
+@pytest.mark.parametrize("interrupt", ["fork", "swap", "truncate"])
+def test_a_pass_that_was_interrupted_begins_anew(interrupt):
+    memory, kv = shuffled_memory(num_swap_blocks=4), tokens(6)
+    cache, half_way = memory.start(), tokens(1, seed=1)
+    step(cache, kv[..., :5, :])
+    cache.append(0, half_way[0, 0], half_way[1, 0])
+    if interrupt == "fork":
+        fork = cache.fork()
+    elif interrupt == "swap":
+        cache.swap_out()
+        step(memory.start(), tokens(7, seed=2))
+        cache.swap_in()
+    else:
+        cache.truncate(5)
+        step(memory.start(), tokens(7, seed=2))
+    assert np.array_equal(step(cache, kv[..., 5:, :]), kv)
+    if interrupt == "fork":
+        assert np.array_equal(step(fork, half_way), joined(kv[..., :5, :], half_way))
+        other = tokens(1, seed=3)
+        assert np.array_equal(step(cache, other), joined(kv, other))
+
+
 def test_a_fork_shares_all_and_copies_what_it_writes_to():
     memory, kv = shuffled_memory(), tokens(6)
     cache = memory.start()

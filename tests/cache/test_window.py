@@ -70,6 +70,7 @@ def test_until_the_window_is_full_it_equals_a_contiguous_cache_bit_for_bit():
     text = random_text(9)
     window, whole = new_cache(window=6, num_sinks=3), ContiguousCache(LAYERS, HEADS, WIDTH, 9)
     for part in (slice(0, 5), slice(5, 6), slice(6, 9)):
+        assert window.visible(part.stop - part.start) is None
         assert np.array_equal(step(window, text[..., part, :]), step(whole, text[..., part, :]))
 
 
@@ -86,13 +87,14 @@ def test_its_memory_does_not_grow_with_the_text():
 @pytest.mark.parametrize("num_failed", [1, 3, 7])
 @pytest.mark.parametrize("num_next", [1, 2, 8])
 def test_a_pass_that_failed_leaves_the_cache_as_it_was(num_failed, num_next):
-    cache, text = new_cache(window=4, num_sinks=1), random_text(10 + num_next)
+    cache, text = new_cache(window=4, num_sinks=1), random_text(11 + num_next)
     step(cache, text[..., :10, :])
     failed = random_text(num_failed, seed=1)
     cache.append(0, failed[1, 0], failed[2, 0])
     assert cache.num_tokens == 10
-    out = step(cache, text[..., 10:, :])
-    assert np.allclose(out, masked(text, 4, 1, num_next), atol=1e-5)
+    out = step(cache, text[..., 10:-1, :])
+    assert np.allclose(out, masked(text[..., :-1, :], 4, 1, num_next), atol=1e-5)
+    assert np.allclose(step(cache, text[..., -1:, :]), masked(text, 4, 1, 1), atol=1e-5)
 
 
 @settings(deadline=None, max_examples=60)

@@ -96,7 +96,6 @@ class WindowCache:
                 f"cannot go back from {self._num_tokens} to {num_tokens} tokens: a window of "
                 f"{self._window} has overwritten some of those that the next one sees"
             )
-        self._staged.clear()
         self._num_tokens = num_tokens
 
     def _held(self, num_tokens: int) -> Array:

@@ -79,8 +79,9 @@ def test_a_shared_block_may_not_be_written_to():
     begin(manager, "a", [1, 2, 3])
     manager.reserve("a", 1)
     manager.fork("a", "b")
-    with pytest.raises(SharedBlockError, match="block 0 has 2 holders"):
-        manager.slots("a", 1)
+    for misuse in (manager.slots, manager.commit):
+        with pytest.raises(SharedBlockError, match="block 0 has 2 holders"):
+            misuse("a", 1)
 
 
 def test_the_same_beginning_is_found_and_shared_in_whole_blocks():
@@ -132,8 +133,9 @@ def test_a_truncated_block_is_no_longer_found_once_it_is_written_to():
     manager = new_manager()
     begin(manager, "a", [1, 2, 3, 4])
     manager.truncate("a", 2)
-    with pytest.raises(SharedBlockError, match="can be found by its content"):
-        manager.slots("a", 1)
+    for misuse in (manager.slots, manager.commit):
+        with pytest.raises(SharedBlockError, match="can be found by its content"):
+            misuse("a", 1)
     assert extend(manager, "a", [9]) == ([], [0], [2])
     assert manager.start("b", [1, 2, 3, 4, 5]) == 0
 
@@ -148,6 +150,18 @@ def test_swapping_out_frees_the_blocks_and_swapping_in_takes_others():
     assert manager.block_table("a").tolist() == [1, 2]
     assert (manager.pool.num_available, manager.swap_pool.num_available) == (0, 2)
     assert extend(manager, "a", [6]) == ([], [2], [1])
+
+
+def test_what_comes_back_from_swap_can_be_found_again():
+    manager = new_manager(3)
+    begin(manager, "a", [1, 2, 3, 4, 5])
+    manager.swap_out("a")
+    begin(manager, "b", [9] * 12)  # takes every block, and evicts what "a" left idle
+    manager.free("b")
+    assert manager.start("c", [1, 2, 3, 4, 5]) == 0
+    manager.swap_in("a")
+    assert manager.start("d", [1, 2, 3, 4, 5]) == 4
+    assert manager.block_table("d").tolist() == manager.block_table("a").tolist()[:1]
 
 
 def test_a_swapped_out_sequence_can_be_freed_and_nothing_else():

@@ -128,11 +128,9 @@ class BlockManager:
     def slots(self, sequence_id: Hashable, num_new: int) -> tuple[Array, Array]:
         """Return the block, and the place in it, to write each of the next `num_new` tokens to."""
         table = self._table(sequence_id)
-        table.check_reserved(num_new)
+        self._check_writable(table, num_new)
         positions = np.arange(table.num_tokens, table.num_tokens + num_new)
         block_ids = np.array(table.block_ids, np.intp)[positions // self.block_size]
-        for block_id in dict.fromkeys(block_ids.tolist()):
-            self.pool.check_writable(block_id)
         return block_ids, positions % self.block_size
 
     def commit(self, sequence_id: Hashable, num_new: int, token_ids: Sequence[int] = ()) -> None:
@@ -142,7 +140,7 @@ class BlockManager:
         tokens can then be found by others.
         """
         table = self._table(sequence_id)
-        table.check_reserved(num_new)
+        self._check_writable(table, num_new)
         if len(token_ids) > num_new:
             raise ValueError(f"{num_new} tokens cannot have {len(token_ids)} token ids")
         table.learn(token_ids)
@@ -201,6 +199,13 @@ class BlockManager:
     def _check_new(self, sequence_id: Hashable) -> None:
         if sequence_id in self._tables:
             raise KnownSequenceError(f"sequence {sequence_id!r} is started already")
+
+    def _check_writable(self, table: BlockTable, num_new: int) -> None:
+        table.check_reserved(num_new)
+        first = table.num_tokens // self.block_size
+        last = num_blocks_for(table.num_tokens + num_new, self.block_size)
+        for block_id in table.block_ids[first:last] if num_new else ():
+            self.pool.check_writable(block_id)
 
     def _release(self, block_ids: list[int], pool: BlockPool) -> None:
         # The end of a text first: it is of less use to others than its beginning, and goes first

@@ -59,7 +59,8 @@ class PrefixIndex:
 
     def add(self, block_id: int, digest: bytes) -> None:
         """Let `digest` lead to the block; whichever of two equal blocks came first stays."""
-        if digest not in self._digest_to_block and block_id not in self._block_to_digest:
+        if digest not in self._digest_to_block:
+            assert block_id not in self._block_to_digest
             self._digest_to_block[digest] = block_id
             self._block_to_digest[block_id] = digest
 
