@@ -124,33 +124,33 @@ def test_tokens_said_to_be_expected_are_found_by_others_and_no_others_are():
 
 def test_tokens_taken_back_are_no_longer_expected():
     memory = shuffled_memory()
-    cache = memory.start([1, 2, 3, 4])
+    cache = memory.start([1, 2, 3, 4, 5])
     step(cache, tokens(2))
     cache.truncate(1)
-    step(cache, tokens(3))  # which nobody named
-    assert memory.start([1, 2, 3, 4, 5]).num_tokens == 0
+    step(cache, tokens(3))  # which nobody named, and are not 3, 4, 5
+    assert memory.start([1, 3, 4, 5, 6]).num_tokens == 0
 
 
+@pytest.mark.parametrize("num_past", [4, 5])  # the next token in a new block, or in a filled one
 @pytest.mark.parametrize("interrupt", ["fork", "swap", "truncate"])
-def test_a_pass_that_was_interrupted_begins_anew(interrupt):
-    memory, kv = shuffled_memory(num_swap_blocks=4), tokens(6)
+def test_a_pass_that_was_interrupted_begins_anew(interrupt, num_past):
+    memory, kv = shuffled_memory(num_swap_blocks=4), tokens(num_past + 1)
     cache, half_way = memory.start(), tokens(1, seed=1)
-    step(cache, kv[..., :5, :])
+    step(cache, kv[..., :num_past, :])
     cache.append(0, half_way[0, 0], half_way[1, 0])
     if interrupt == "fork":
-        fork = cache.fork()
+        other = cache.fork()
     elif interrupt == "swap":
         cache.swap_out()
-        step(memory.start(), tokens(7, seed=2))
+        other = memory.start()
         cache.swap_in()
     else:
-        cache.truncate(5)
-        step(memory.start(), tokens(7, seed=2))
-    assert np.array_equal(step(cache, kv[..., 5:, :]), kv)
-    if interrupt == "fork":
-        assert np.array_equal(step(fork, half_way), joined(kv[..., :5, :], half_way))
-        other = tokens(1, seed=3)
-        assert np.array_equal(step(cache, other), joined(kv, other))
+        cache.truncate(num_past)
+        other = memory.start()
+    past = kv[..., : other.num_tokens, :]
+    assert np.array_equal(step(other, half_way), joined(past, half_way))
+    assert np.array_equal(step(cache, kv[..., num_past:, :]), kv)
+    assert np.array_equal(step(other, half_way), joined(past, half_way, half_way))
 
 
 def test_a_fork_shares_all_and_copies_what_it_writes_to():
