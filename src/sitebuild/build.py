@@ -70,8 +70,12 @@ def _print(problems: list[Problem]) -> None:
 
 
 def _work_folder(root: Path) -> Path:
+    """Where a site is built; what builds that were killed have left there is cleared away."""
     folder = root / ".cache"
     folder.mkdir(exist_ok=True)
+    for left in folder.glob("site-*"):
+        if time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)
     return folder
 
 
@@ -112,6 +116,12 @@ def _render(root: Path, folder: Path, ran: Ran) -> Iterator[list[Problem]]:
     finally:
         for process in running.values():
             process.kill()
+
+
+def _addresses() -> dict[str, str]:
+    """The Chinese edition's address follows from the site's."""
+    site = os.environ.get("SITE_URL")
+    return {"SITE_URL_ZH": f"{site.rstrip('/')}/zh/"} if site else {}
 
 
 def _read_mkdocs(output: str, edition: str, root: Path, returncode: int) -> list[Problem]:

@@ -10,7 +10,7 @@ def source_problems(ran: Ran) -> list[Problem]:
     """Everything wrong in the sources and their blocks, before any page is rendered."""
     pages = [page for edition in ran.pages.values() for page in edition.values()]
     literals = [problem for page in pages for problem in find_literals(page)]
-    return sorted({*ran.problems, *compare_editions(ran.pages), *literals, *_unknown_values(ran)})
+    return sorted({*ran.problems, *compare_editions(ran.pages), *literals, *_wrong_values(ran)})
 
 
 def build_values(ran: Ran) -> dict[str, str]:
@@ -22,13 +22,21 @@ def build_values(ran: Ran) -> dict[str, str]:
     }
 
 
-def _unknown_values(ran: Ran) -> list[Problem]:
+def _wrong_values(ran: Ran) -> list[Problem]:
+    """Values that are shown and not named, and those that two blocks of a page name."""
     common = build_values(ran)
     found = []
     for page in (page for edition in ran.pages.values() for page in edition.values()):
         if any(ran.result(block) is None for block in page.blocks):
             continue  # a block that failed has named nothing; its own problem is reported
-        named = ran.values(page) | common
+        named = dict(common)
+        for block in page.blocks:
+            values = ran.result(block)["values"]
+            found += [
+                Problem(page.file, block.fence.line, f"value {name!r} has been named before")
+                for name in sorted(values.keys() & named.keys())
+            ]
+            named |= values
         found += [
             Problem(page.file, line, f"no block of this page names the value {name!r}")
             for line, name in page.values

@@ -5,6 +5,7 @@ stages of a build, and a few that stand for the rest, are planted alone.
 """
 
 import re
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -67,6 +68,13 @@ PLANTS = {
         "from membound.page.values import value\nvalue('n', 1)\nvalue('n', 2)",
         "ValueError: value 'n' is already 1",
         at="value('n', 2)",
+    ),
+    "names-a-value-in-two-blocks": Plant(
+        '```python exec="on"\nfrom membound.page.values import value\nvalue("n", 1)\n```\n\n'
+        '```python exec="on" title="again"\nvalue("n", 2)\n```',
+        'title="again"',
+        "value 'n' has been named before",
+        ("en", "zh"),
     ),
     "checks-against-itself": block(
         "from membound.page.checks import check, computed\ncheck('n', computed(1), computed(1))",
@@ -218,3 +226,18 @@ def test_an_edit_while_the_build_runs_does_not_lose_a_result(site):
     assert result.returncode == 0, result.stderr
     assert "block-error" not in site.read("page/index.html")
     assert '<span class="val">6</span>' in site.read("page/index.html")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_build_that_is_interrupted_leaves_the_last_good_site(site, end):
+    site.build()
+    good = site.read("page/index.html")
+    site.edit_both("page.md", "The total is", "In all there are")
+    site.edit("docs/blocks/page.py", "# %% second\n", "# %% second\nimport time; time.sleep(3)\n")
+    process = site.start_build()
+    process.stdout.readline()
+    process.send_signal(end)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "Traceback" not in said
+    assert site.read("page/index.html") == good

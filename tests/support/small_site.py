@@ -81,12 +81,18 @@ class SmallSite:
             self.edit(f"docs/{edition}/{name}", old, new)
 
     def build(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m sitebuild build` on the project."""
-        return subprocess.run(
+        """Run `python -m sitebuild build` on the project to its end."""
+        process = self.start_build(*options, **environment)
+        stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def start_build(self, *options: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start `python -m sitebuild build` on the project."""
+        return subprocess.Popen(
             [sys.executable, "-m", "sitebuild", "--root", str(self.root), "build", *options],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
             env=os.environ | environment,
         )
 
