@@ -208,6 +208,7 @@ def test_end_labels_stand_at_their_lines_and_never_on_each_other():
         }
         heights = sorted(y for y, _ in ends.values())
         assert min(b - a for a, b in itertools.pairwise(heights)) >= 12
+        assert all(node.get("class") == "halo" for node in svg.iter() if node.text in ends)
         assert len({fill for _, fill in ends.values()}) == 5  # five series, then the first again
         assert ends["line number 4"][0] < ends["line number 0"][0] < ends["apart"][0]
 

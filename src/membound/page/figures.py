@@ -24,9 +24,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from membound.page.drawing import Canvas, draw
-from membound.page.fitting import END_LABEL
 from membound.page.palette import RAMP, SERIES
-from membound.page.style import DPI, STYLE, WIDTHS
+from membound.page.style import DPI, END_LABEL, STYLE, WIDTHS
 
 RAMP_MAP = ListedColormap(RAMP)
 

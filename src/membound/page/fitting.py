@@ -11,7 +11,8 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Bbox
 
-END_LABEL = "end label"  # marks the annotations of `label_end`
+from membound.page.style import END_LABEL
+
 # A line may end after a word, and after a Chinese character and the marks that belong to it.
 PIECES = re.compile(r"[\u2e80-\u9fff][\u3000-\u303f\uff00-\uff65]*|[^\s\u2e80-\u9fff]+\s*|\s+|.")
 

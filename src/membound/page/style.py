@@ -5,6 +5,9 @@ from cycler import cycler
 from membound.page.palette import GRID, INK, MUTED, SERIES
 
 DPI = 96  # Matplotlib's points are CSS points, and the drawing's units are CSS px
+END_LABEL = (
+    "halo"  # the mark of `label_end`'s texts: on the page, a class that clears what lies below
+)
 WIDTHS = {"wide": 680, "narrow": 340}
 
 STYLE = {

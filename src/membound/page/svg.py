@@ -17,6 +17,7 @@ from matplotlib.transforms import Affine2D, Bbox, Transform
 
 from membound.page.palette import css_colour
 from membound.page.shapes import circle, mesh_data, number, paint, path_data
+from membound.page.style import END_LABEL
 
 LEAST_TEXT_PX = 10.0
 
@@ -33,6 +34,7 @@ class SvgRenderer(RendererBase):
         self.parts: list[str] = []
         self.texts: list[tuple[str, Bbox]] = []
         self._clips: dict[str, str] = {}
+        self._group: str | None = None
         self._flip = Affine2D().scale(1, -1).translate(0, height)
 
     def get_canvas_width_height(self) -> tuple[float, float]:
@@ -42,6 +44,10 @@ class SvgRenderer(RendererBase):
     def points_to_pixels(self, points: float) -> float:
         """Points as px."""
         return points * self.dpi / 72
+
+    def open_group(self, s: str, gid: str | None = None) -> None:  # noqa: ARG002
+        """Note the mark of the text that comes next."""
+        self._group = gid
 
     def get_text_width_height_descent(
         self, s: str, prop: FontProperties, ismath: Any
@@ -119,6 +125,7 @@ class SvgRenderer(RendererBase):
         if angle % 360:
             out += f' transform="rotate({number(-angle)} {number(x)} {number(y)})"'
         out += {0.0: "", 0.5: ' text-anchor="middle"', 1.0: ' text-anchor="end"'}[share]
+        out += f' class="{self._group}"' if self._group == END_LABEL else ""
         if prop.get_weight() in ("bold", "semibold", 600, 700):
             out += ' font-weight="700"'
         colour = css_colour(to_hex(gc.get_rgb()))
