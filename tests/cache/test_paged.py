@@ -139,7 +139,7 @@ def test_a_pass_that_was_interrupted_begins_anew(interrupt, num_past):
     step(cache, kv[..., :num_past, :])
     cache.append(0, half_way[0, 0], half_way[1, 0])
     if interrupt == "fork":
-        other = cache.fork()
+        other, third = cache.fork(), cache.fork()
     elif interrupt == "swap":
         cache.swap_out()
         other = memory.start()
@@ -151,6 +151,8 @@ def test_a_pass_that_was_interrupted_begins_anew(interrupt, num_past):
     assert np.array_equal(step(other, half_way), joined(past, half_way))
     assert np.array_equal(step(cache, kv[..., num_past:, :]), kv)
     assert np.array_equal(step(other, half_way), joined(past, half_way, half_way))
+    if interrupt == "fork":
+        assert np.array_equal(step(third, half_way), joined(past, half_way))
 
 
 def test_a_fork_shares_all_and_copies_what_it_writes_to():
