@@ -31,9 +31,10 @@ class KVCache(Protocol):
     def append(self, layer: int, k: Float32, v: Float32) -> tuple[Float32, Float32]:
         """Take the new tokens' `k`, `v` (num_kv_heads, T, head_dim) and return all to attend to.
 
-        Both results are (num_kv_heads, num_keys, head_dim), the new tokens last, and are only to
-        be read, before the next `append`. `k` and `v` stay the caller's, who will write over them:
-        a cache keeps copies. `ValueError` if the tokens do not fit.
+        Both results are (num_kv_heads, num_keys, head_dim), the new tokens last (a single one sees
+        all of them and may stand anywhere), and are only to be read, before the next `append`.
+        `k` and `v` stay the caller's, who will write over them: a cache keeps copies. `ValueError`
+        if the tokens do not fit.
         """
         ...
 
