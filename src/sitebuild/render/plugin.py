@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import BasePlugin
 from mkdocs.structure.pages import Page as MkDocsPage
@@ -32,6 +33,12 @@ class MemboundPlugin(BasePlugin):
                 log.warning("%s", problem)
         self.edition = Path(config.docs_dir).name
         self.values = build_values(self.ran)
+
+    def on_env(self, env: jinja2.Environment, *, config: MkDocsConfig, **_: Any) -> None:
+        """Keep the theme's compiled templates: MkDocs compiles them anew for every rebuild."""
+        folder = Path(config.config_file_path).parent / ".cache" / "templates"
+        folder.mkdir(parents=True, exist_ok=True)
+        env.bytecode_cache = jinja2.FileSystemBytecodeCache(str(folder))
 
     def on_page_markdown(self, _markdown: str, *, page: MkDocsPage, **_: Any) -> None:
         """Say which page comes next."""

@@ -8,9 +8,9 @@ others.
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Names:
     mentioned: frozenset[str]
 
 
+@lru_cache(maxsize=4096)
 def names_of(code: str) -> Names:
     """Read the names of a block; a block that does not parse has none, and will fail when run."""
     try:
@@ -84,18 +85,19 @@ def _seen_from(j: int, names: Sequence[Names]) -> set[int]:
         mentioned = mentioned.union(*(names[i].mentioned for i in needed))
 
 
-def _imports(code: str) -> set[str]:
+@lru_cache(maxsize=4096)  # while authoring, nearly all sources are those of the last time
+def _imports(code: str) -> frozenset[str]:
     try:
         tree = ast.parse(code)
     except SyntaxError:
-        return set()
+        return frozenset()
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    return frozenset(found)
 
 
 class Library:
@@ -127,7 +129,7 @@ class Library:
             for name, file in self.files.items()
         }
 
-    def modules_in(self, dotted_names: set[str]) -> set[str]:
+    def modules_in(self, dotted_names: Set[str]) -> set[str]:
         """Those names that are modules of this library, with the packages that hold them."""
         prefixes = set()
         for name in dotted_names:
