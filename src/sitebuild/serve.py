@@ -18,10 +18,11 @@ def serve(root: Path, edition: str, port: int) -> int:
             file=sys.stderr,
         )
         return 1
-    address = f"http://{HOST}:{port}/" + ("zh/" if edition == "zh" else "")
+    home = f"http://{HOST}:{port}/"
+    os.environ |= {"SITE_URL": home, "SITE_URL_ZH": f"{home}zh/", "NO_MKDOCS_2_WARNING": "1"}
+    address = f"{home}zh/" if edition == "zh" else home
     print(f"serve: running what has changed, then serving at {address}", flush=True)
     os.chdir(root)
-    os.environ["NO_MKDOCS_2_WARNING"] = "1"
     command = [sys.executable, "-m", "mkdocs", "serve", "--no-strict"]
     command += ["-f", CONFIGS[edition], "--dev-addr", f"{HOST}:{port}"]
     os.execv(sys.executable, command)  # mkdocs takes over, signals and all

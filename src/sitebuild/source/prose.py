@@ -14,7 +14,7 @@ UNITS = (
     r"[kMGT]i?B(?:/s)?|bytes?|字节"
     r"|[nmuµμ]?s|(?:milli|micro|nano)?seconds?|minutes?|hours?|毫秒|微秒|秒|分钟|小时"
     r"|[kMGTP]?FLOPS?|[kMGTP]?FLOP/s|[MG]?Hz|W"
-    r"|tokens?/s|tok/s|词元/秒"
+    r"|tokens?/s|tok/s|tokens? (?:per|a) second|词元/秒|词元每秒"
     r"|x|×|倍|times(?= (?:as|faster|slower|more|less|fewer|smaller|larger|the))"
     r"|%|percent|per cent"
 )
