@@ -36,6 +36,7 @@ def new_figure(panels: int = 1, *, height: int = 300) -> Figure:
         raise ValueError(f"a figure has 1 or 2 panels, not {panels}")
     with style.context(["default", STYLE]):
         figure = Figure((WIDTHS["wide"] / DPI, height / DPI), layout="constrained")
+        figure.get_layout_engine().set(wspace=0.06, hspace=0.06)  # between two panels
         Canvas(figure)
         figure.subplots(1, panels)
     return figure
