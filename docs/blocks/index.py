@@ -85,7 +85,7 @@ saving = ms_per_token[0] / ms_per_token[-1]
 check(
     "time per token, alone against 128 together",
     measured(saving),
-    band(1.5, 100),
+    band(1.2, 100),
     spec=".1f",
 )
 value("one_token_ms", one_token_ms, ".0f")
