@@ -304,8 +304,30 @@ def test_a_name_is_an_id(name):
         html_of(new_figure(), name=name)
 
 
-def test_a_figure_has_one_panel_or_two():
-    with pytest.raises(ValueError, match="1 or 2 panels, not 3"):
+@pytest.mark.parametrize(
+    ("panels", "wide", "narrow"), [(1, 200, 200), (2, 200, 400), (4, 400, 800)]
+)
+def test_panels_stand_two_to_a_row_and_on_a_phone_one(panels, wide, narrow):
+    figure = new_figure(panels, height=200)
+    for axes in figure.axes:
+        axes.plot([0, 1], [0, 1])
+        axes.set_ylabel("seconds")
+    heights = re.findall(r'viewBox="0 0 \d+ (\d+)"', html_of(figure))
+    assert [int(height) for height in heights] == [wide, narrow]
+
+
+def test_four_panels_come_in_reading_order():
+    places = [axes.get_position() for axes in new_figure(4).axes]
+    assert [(place.x0 > 0.4, place.y0 < 0.4) for place in places] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+
+
+def test_a_figure_has_one_two_or_four_panels():
+    with pytest.raises(ValueError, match="1, 2 or 4 panels, not 3"):
         new_figure(3)
 
 

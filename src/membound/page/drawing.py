@@ -77,10 +77,11 @@ def _resize(figure: Figure, kind: str, undo: ExitStack) -> None:
     width, height = figure.get_size_inches()
     undo.callback(figure.set_size_inches, width, height)
     panels = _panels(figure)
-    rows = len(panels) if kind == "narrow" else 1
-    figure.set_size_inches(WIDTHS[kind] / DPI, height * rows)
-    if rows > 1:
-        for axes, place in zip(panels, figure.add_gridspec(rows, 1), strict=True):
+    rows = panels[0].get_subplotspec().get_gridspec().nrows
+    stacked = len(panels) if kind == "narrow" else rows
+    figure.set_size_inches(WIDTHS[kind] / DPI, height * stacked / rows)
+    if stacked > rows:
+        for axes, place in zip(panels, figure.add_gridspec(stacked, 1), strict=True):
             undo.callback(axes.set_subplotspec, axes.get_subplotspec())
             axes.set_subplotspec(place)
 

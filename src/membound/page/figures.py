@@ -31,14 +31,18 @@ RAMP_MAP = ListedColormap(RAMP)
 
 
 def new_figure(panels: int = 1, *, height: int = 300) -> Figure:
-    """An empty figure of 1 or 2 panels, side by side or on a phone stacked; `height` px a panel."""
-    if panels not in (1, 2):
-        raise ValueError(f"a figure has 1 or 2 panels, not {panels}")
+    """An empty figure of 1, 2 or 4 panels, two to a row or on a phone stacked; `height` px a panel.
+
+    Its axes are in reading order.
+    """
+    if panels not in (1, 2, 4):
+        raise ValueError(f"a figure has 1, 2 or 4 panels, not {panels}")
+    rows = (panels + 1) // 2
     with style.context(["default", STYLE]):
-        figure = Figure((WIDTHS["wide"] / DPI, height / DPI), layout="constrained")
+        figure = Figure((WIDTHS["wide"] / DPI, rows * height / DPI), layout="constrained")
         figure.get_layout_engine().set(wspace=0.06, hspace=0.06)  # between two panels
         Canvas(figure)
-        figure.subplots(1, panels)
+        figure.subplots(rows, min(panels, 2))
     return figure
 
 
