@@ -81,7 +81,7 @@ def measure_tiles(num_repeats: int) -> None:
     q, k, v = random_qkv(num_tokens)
     print(f"{num_tokens} tokens, {NUM_HEADS} heads of {HEAD_DIM}; times faster than in place\n")
     print(f"{'queries x keys':>15}{'all':>8}{'causal':>8}")
-    tiles = [Tiles(rows, keys) for rows in (256, 512, 1024, 2048) for keys in (512, 1024)]
+    tiles = [Tiles(rows, keys) for rows in (512, 1024, 2048) for keys in (512, 1024, 2048)]
     rows = {}
     for causal in (False, True):
         runs = {"plain": lambda c=causal: in_place_attention(q, k, v, causal=c)}

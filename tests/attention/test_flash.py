@@ -46,7 +46,7 @@ def test_it_equals_plain_attention_for_every_grouping_and_every_tile(
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_long_texts_agree_with_the_default_tiles(causal):
-    q, k, v = random_qkv(2, 1, 1300, 1300, 16)
+    q, k, v = random_qkv(2, 1, 1300, 1300, 16)  # 1024 positions of two heads, then the rest
     visible = None if causal else np.ones((1300, 1300), bool)
     expected = attention(q, k, v, visible=visible)
     assert np.allclose(flash_attention(q, k, v, causal=causal), expected, atol=1e-5)
