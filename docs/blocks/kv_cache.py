@@ -198,8 +198,8 @@ show(
     figure,
     name="time-and-counts",
     title="The counts part quickly, the times slowly",
-    caption="The same runs of one small layer, timed on the left and counted on the right. Both "
-    "axes are logarithmic: the gap between two lines is the ratio.",
+    caption="The same runs of one small layer, timed and counted. Both axes are logarithmic: "
+    "the gap between two lines is the ratio.",
     alt="Two panels. Counts differ up to 250 times, times far less.",
 )
 

@@ -14,8 +14,9 @@ Translate = Callable[[str], str]
 
 LETTERS = re.compile(r"[^\W\d_]")
 NOT_WORDS = re.compile(r"`[^`]*`|\{[^}]*\}")  # code, and what `fill` puts in
-# "12.5 ms", "≥ 3x", "1 GiB": a quantity reads the same in every language.
-QUANTITY = re.compile(r"^[<>≤≥≈~−-]? ?[\d.,]+ ?[^\W\d_%/]{0,5}(/[^\W\d_]{1,5})?%?$")
+# "12.5 ms", "≥ 3x", "1 GiB": a quantity reads the same in every language; "8 heads" does not.
+UNIT = r"(?:[numµ]?s|[kKMGT]?i?B(?:/s)?|[kMGT]|x|×|%|dB|[MG]?FLOPs?(?:/s)?)"
+QUANTITY = re.compile(rf"^[<>≤≥≈~−-]? ?[\d.,]+ ?{UNIT}?$")
 
 
 class MissingLabelError(LookupError):

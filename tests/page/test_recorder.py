@@ -1,0 +1,83 @@
+"""What a running block says, and what of it is translated."""
+
+import pytest
+
+from membound.page.checks import band, check, closed_form, computed, counted, measured
+from membound.page.recorder import MissingLabelError, Recorder
+from membound.page.tables import table, to_markdown
+
+CATALOGUES = {"en": {}, "zh": {"tokens": "词元", "{n} heads": "{n} 个头"}}
+
+
+@pytest.fixture
+def recorder(monkeypatch) -> Recorder:
+    recorder = Recorder(CATALOGUES)
+    monkeypatch.setattr("sys.stdout", recorder)
+    return recorder
+
+
+@pytest.mark.parametrize(
+    "text", ["12", "12.5 ms", "≥ 3x", "1 GiB", "30 GB/s", "80 %", "—", "1,024", "`head_dim`"]
+)
+def test_what_has_no_words_is_shown_as_it_is(text):
+    assert Recorder(CATALOGUES).translate(text, "zh") == text
+
+
+@pytest.mark.parametrize("text", ["heads", "8 heads", "4 bits", "with `head_dim`"])
+def test_words_without_a_translation_are_refused(text):
+    with pytest.raises(MissingLabelError, match=r"docs/labels\.toml"):
+        Recorder(CATALOGUES).translate(text, "zh")
+
+
+def test_a_filled_label_is_translated_by_its_template():
+    recorder = Recorder(CATALOGUES)
+    text = recorder.fill("{n} heads", n=8)
+    assert (text, recorder.translate(text, "zh")) == ("8 heads", "8 个头")
+    assert recorder.labels == {"zh": {"{n} heads": "{n} 个头"}}
+
+
+def test_print_says_the_same_in_both_languages_and_a_table_does_not(recorder):
+    print("one")
+    table({"tokens": "d"}, [[1]])
+    assert recorder.parts[:2] == ["one", "\n"]
+    assert "| tokens |" in recorder.parts[2]["en"]
+    assert "| 词元 |" in recorder.parts[2]["zh"]
+
+
+def test_numbers_are_set_flush_right_and_formatted():
+    lines = to_markdown({"a": "", "b": ".1f"}, [("x", 1.25)], str).strip().splitlines()
+    assert lines == ["| a | b |", "| :--- | ---: |", "| x | 1.2 |"]
+
+
+def checks(recorder) -> list[bool]:
+    return [check["passed"] for check in recorder.checks]
+
+
+def test_a_check_passes_within_its_tolerance_and_no_further(recorder):
+    check("", computed(1.0), closed_form(1.1, "x"), within=0.11)
+    check("", computed(1.0), closed_form(1.1, "x"), within=0.09)
+    check("", counted(3), closed_form(3, "x"))
+    check("", counted(3), closed_form(4, "x"))
+    assert checks(recorder) == [True, False, True, False]
+
+
+def test_a_band_holds_its_ends(recorder):
+    for ratio in (0.9, 1, 2, 2.1):
+        check("", measured(ratio), band(1, 2))
+    assert checks(recorder) == [False, True, True, False]
+
+
+def test_nan_never_passes(recorder):
+    check("", computed(float("nan")), closed_form(1, "x"), within=10)
+    check("", measured(float("nan")), band(0, 1))
+    assert checks(recorder) == [False, False]
+
+
+def test_a_formula_against_a_formula_is_refused():
+    with pytest.raises(ValueError, match="closed form against closed form checks nothing"):
+        check("", closed_form(1, "x"), closed_form(1, "y"))
+
+
+def test_outside_a_build_a_failed_check_raises_at_once():
+    with pytest.raises(AssertionError, match="expected 2"):
+        check("one", computed(1), closed_form(2, "x"))
