@@ -1,5 +1,7 @@
 """What a running block says, and what of it is translated."""
 
+import contextlib
+
 import pytest
 
 from membound.page.checks import band, check, closed_form, computed, counted, measured
@@ -9,10 +11,10 @@ from membound.page.tables import table, to_markdown
 CATALOGUES = {"en": {}, "zh": {"tokens": "词元", "{n} heads": "{n} 个头"}}
 
 
-@pytest.fixture
-def recorder(monkeypatch) -> Recorder:
+def recorded(act) -> Recorder:
     recorder = Recorder(CATALOGUES)
-    monkeypatch.setattr("sys.stdout", recorder)
+    with contextlib.redirect_stdout(recorder):
+        act()
     return recorder
 
 
@@ -36,12 +38,11 @@ def test_a_filled_label_is_translated_by_its_template():
     assert recorder.labels == {"zh": {"{n} heads": "{n} 个头"}}
 
 
-def test_print_says_the_same_in_both_languages_and_a_table_does_not(recorder):
-    print("one")
-    table({"tokens": "d"}, [[1]])
-    assert recorder.parts[:2] == ["one", "\n"]
-    assert "| tokens |" in recorder.parts[2]["en"]
-    assert "| 词元 |" in recorder.parts[2]["zh"]
+def test_print_says_the_same_in_both_languages_and_a_table_does_not():
+    parts = recorded(lambda: (print("one"), table({"tokens": "d"}, [[1]]))).parts
+    assert parts[:2] == ["one", "\n"]
+    assert "| tokens |" in parts[2]["en"]
+    assert "| 词元 |" in parts[2]["zh"]
 
 
 def test_numbers_are_set_flush_right_and_formatted():
@@ -49,28 +50,26 @@ def test_numbers_are_set_flush_right_and_formatted():
     assert lines == ["| a | b |", "| :--- | ---: |", "| x | 1.2 |"]
 
 
-def checks(recorder) -> list[bool]:
-    return [check["passed"] for check in recorder.checks]
+def passed(ours, oracle, **options) -> bool:
+    (result,) = recorded(lambda: check("", ours, oracle, **options)).checks
+    return result["passed"]
 
 
-def test_a_check_passes_within_its_tolerance_and_no_further(recorder):
-    check("", computed(1.0), closed_form(1.1, "x"), within=0.11)
-    check("", computed(1.0), closed_form(1.1, "x"), within=0.09)
-    check("", counted(3), closed_form(3, "x"))
-    check("", counted(3), closed_form(4, "x"))
-    assert checks(recorder) == [True, False, True, False]
+def test_a_check_passes_within_its_tolerance_and_no_further():
+    assert passed(computed(1.0), closed_form(1.1, "x"), within=0.11)
+    assert not passed(computed(1.0), closed_form(1.1, "x"), within=0.09)
+    assert passed(counted(3), closed_form(3, "x"))
+    assert not passed(counted(3), closed_form(4, "x"))
 
 
-def test_a_band_holds_its_ends(recorder):
-    for ratio in (0.9, 1, 2, 2.1):
-        check("", measured(ratio), band(1, 2))
-    assert checks(recorder) == [False, True, True, False]
+def test_a_band_holds_its_ends():
+    assert [passed(measured(r), band(1, 2)) for r in (0.9, 1, 2, 2.1)] == [False, True, True, False]
 
 
-def test_nan_never_passes(recorder):
-    check("", computed(float("nan")), closed_form(1, "x"), within=10)
-    check("", measured(float("nan")), band(0, 1))
-    assert checks(recorder) == [False, False]
+def test_nan_never_passes():
+    nan = float("nan")
+    assert not passed(computed(nan), closed_form(1, "x"), within=10)
+    assert not passed(measured(nan), band(0, 1))
 
 
 def test_a_formula_against_a_formula_is_refused():
