@@ -92,6 +92,8 @@ def measure_steps(num_tokens: int) -> None:
     print(f"  {'bound':<10}{format_s(bound_s):>12}{'':>15}  {1 / bound_s:6.1f} tokens/s")
     print(f"\nfast / textbook   {textbook_s / fast_s:.2f} times the speed")
     print(f"fast / bound      {bound_s / fast_s:.2f} of the speed")
+    if max(timing.spread for timing in timings.values()) > 0.3:
+        print("\nThe spread says that something else is using this machine: trust none of these.")
 
 
 def measure_ways(num_rounds: int) -> None:
@@ -99,14 +101,7 @@ def measure_ways(num_rounds: int) -> None:
     weights = load_model(default_model_path()).weights
     print(f"medians of {num_rounds} walks, taken in turns, in GB/s; * is what the library does\n")
     print(f"  {'':<9}{'(out, in)':>16}{'vecdot':>14}{'dot':>10}{'dot (in, out)':>18}")
-    chosen = {
-        "qkv": "vecdot",
-        "o": "vecdot",
-        "down": "dot",
-        "gate_up": "in, out",
-        "head": "in, out",
-    }
-    for kind in chosen:
+    for kind, chosen in CHOSEN.items():
         matrices = [weights.head] if kind == "head" else [getattr(w, kind) for w in weights.layers]
         shape, num_values = matrices[0].shape, sum(matrix.size for matrix in matrices)
         walk = aligned_empty(num_values).reshape(len(matrices), *shape)

@@ -32,6 +32,7 @@ class FastDecoder:
         num_heads, num_kv_heads = config.num_heads, config.num_kv_heads
         group = num_heads // num_kv_heads
         self._weights = weights
+        self._eps = config.norm_eps
         self._h = np.empty(config.hidden_size, np.float32)
         self._delta = np.empty(config.hidden_size, np.float32)
 
@@ -44,6 +45,7 @@ class FastDecoder:
         self._k = heads[num_heads : num_heads + num_kv_heads, None]
         self._v = heads[num_heads + num_kv_heads :, None]
         self._attended = np.empty(grouped.shape, np.float32)
+        self._attended_flat = self._attended.reshape(-1)
 
         self._gate_up = np.empty(2 * config.intermediate_size, np.float32)
         self._gate, self._up = np.split(self._gate_up, 2)
@@ -59,18 +61,19 @@ class FastDecoder:
         check_tokens(weights.config, [token_id], cache.num_tokens)
         rotations = weights.rotations[cache.num_tokens] * self._scales
         x = weights.embedding[token_id].copy()
-        for index, layer in enumerate(weights.layers):
-            self._normalise(x, layer.attn_norm)
-            np.vecdot(layer.qkv, h, out=self._qkv)
-            self._q_and_k *= rotations
-            self._attend(*cache.append(index, self._k, self._v))
-            np.vecdot(layer.o, self._attended.ravel(), out=delta)
-            x += delta
-            self._normalise(x, layer.mlp_norm)
-            np.dot(layer.gate_up, h, out=self._gate_up)
-            self._activate()
-            np.dot(layer.down, self._activated, out=delta)
-            x += delta
+        with np.errstate(over="ignore"):  # of exp(-gate), in _activate; entered once, for it costs
+            for index, layer in enumerate(weights.layers):
+                self._normalise(x, layer.attn_norm)
+                np.vecdot(layer.qkv, h, out=self._qkv)
+                self._q_and_k *= rotations
+                self._attend(*cache.append(index, self._k, self._v))
+                np.vecdot(layer.o, self._attended_flat, out=delta)
+                x += delta
+                self._normalise(x, layer.mlp_norm)
+                np.dot(layer.gate_up, h, out=self._gate_up)
+                self._activate()
+                np.dot(layer.down, self._activated, out=delta)
+                x += delta
         cache.advance(1)
         self._normalise(x, weights.norm)
         return np.dot(weights.head, h)
@@ -79,7 +82,7 @@ class FastDecoder:
         """`norms.rms_norm` into h; the mean square is a dot product, in one call."""
         mean_square = float(x.dot(x)) / len(x)
         np.multiply(x, weight, out=self._h)
-        self._h *= 1 / math.sqrt(mean_square + self._weights.config.norm_eps)
+        self._h *= 1 / math.sqrt(mean_square + self._eps)
 
     def _attend(self, keys: Float32, values: Float32) -> None:
         """`plain.attention` without `repeat`: a group's query heads share one product."""
@@ -94,9 +97,8 @@ class FastDecoder:
     def _activate(self) -> None:
         """`activations.swiglu`, in place."""
         gate, out = self._gate, self._activated
-        with np.errstate(over="ignore"):  # exp(-gate) = inf where silu is 0: gate / inf is right
-            np.negative(gate, out=out)
-            np.exp(out, out=out)
+        np.negative(gate, out=out)
+        np.exp(out, out=out)  # inf far below zero, where gate / inf = 0 is right
         out += 1
         np.divide(gate, out, out=out)
         out *= self._up
