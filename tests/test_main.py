@@ -5,9 +5,13 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from membound.__main__ import main, times
+from membound.__main__ import draw_bar, main, times
+from membound.gguf.convert import Progress
+from membound.gguf.reader import read_gguf
+from membound.gguf.writer import NewTensor, write_gguf
 from membound.model.load import load_model
 
 
@@ -150,3 +154,59 @@ def test_times_are_those_of_the_first_token_and_of_each_after_it():
     )
     assert "TPOT" not in times(5, [10.0, 12.0])
     assert "nothing to add" in times(5, [10.0])
+
+
+@pytest.fixture
+def small_file(tmp_path):
+    """A GGUF file of one matrix and one norm."""
+    path = tmp_path / "in.gguf"
+    tensors = {
+        "blk.0.ffn_up.weight": np.linspace(-1, 1, 4 * 256, dtype=np.float32).reshape(4, 256),
+        "blk.0.ffn_norm.weight": np.ones(256, np.float32),
+    }
+    write_gguf(
+        path,
+        {"general.architecture": "llama"},
+        [NewTensor(name, tensor.shape, "F32") for name, tensor in tensors.items()],
+        lambda name: tensors[name].reshape(-1).view(np.uint8),
+    )
+    return path
+
+
+def test_quantize_writes_a_file_in_the_format(small_file, tmp_path, capsys):
+    target = tmp_path / "out.gguf"
+    assert main(["quantize", str(small_file), str(target), "Q4_K"]) == 0
+    with read_gguf(target) as written:
+        assert written.tensors["blk.0.ffn_up.weight"].type_name == "Q4_K"
+        assert written.tensors["blk.0.ffn_norm.weight"].type_name == "F32"
+    assert capsys.readouterr().err.startswith(f"{target}: {target.stat().st_size:,} bytes")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("missing.gguf", "out.gguf", "Q4_K"), 1, "missing.gguf"),
+        (("in.gguf", "nowhere/out.gguf", "Q4_K"), 1, "nowhere"),
+        (("in.gguf", "in.gguf", "Q4_K"), 1, "in.gguf"),
+        (("in.gguf", "out.gguf", "Q9_Z"), 2, "invalid choice: 'Q9_Z'"),
+    ],
+)
+def test_what_cannot_be_quantized_is_one_line_and_leaves_no_file(
+    small_file, tmp_path, arguments, status, message
+):
+    before = small_file.read_bytes()
+    result = run("quantize", *arguments, cwd=tmp_path)
+    assert result.returncode == status
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert small_file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["in.gguf"]
+
+
+def test_the_bar_says_how_far_it_is(capsys):
+    draw_bar(Progress("a.weight", "F32", "Q4_K", 1, 2))
+    draw_bar(Progress("b.weight", "F32", "F32", 2, 2))
+    half, whole = capsys.readouterr().err.split("\r")[1:]
+    assert half.startswith("[" + "#" * 15 + " " * 15 + "]  50% a.weight F32 -> Q4_K")
+    assert whole.startswith("[" + "#" * 30 + "] 100% b.weight")
+    assert whole.endswith("\n")

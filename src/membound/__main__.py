@@ -1,4 +1,4 @@
-"""The command line: `python -m membound generate "..."`.
+"""The command line: `python -m membound generate "..."`, and `quantize in.gguf out.gguf Q4_K`.
 
 A subcommand is a function that takes the parsed arguments, and one that says which there are. What
 a user got wrong is one line on stderr: exit status 2 for the arguments, 1 for what they lead to.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from membound.decode.generate import generate
+from membound.gguf.convert import FILE_TYPES, Progress, quantize_file
 from membound.model.load import load_model
 from membound.model.local import default_model_path
 from membound.sampling.sampler import Sampler
@@ -98,6 +99,40 @@ def times(num_prompt: int, clock: Sequence[float]) -> str:
     return text
 
 
+def add_quantize(subcommands) -> None:
+    """Say what `quantize` takes."""
+    parser = subcommands.add_parser(
+        "quantize",
+        help="write a GGUF file in another format",
+        description="Writes the model of one GGUF file to another, its matrices in FORMAT: the "
+        "whole file or none of it. A row that is no whole number of blocks falls back to a format "
+        "that fits.",
+    )
+    parser.set_defaults(run=run_quantize, parser=parser)
+    parser.add_argument("source", type=Path, metavar="IN.gguf")
+    parser.add_argument("target", type=Path, metavar="OUT.gguf")
+    parser.add_argument("format", metavar="FORMAT", choices=FILE_TYPES, help=", ".join(FILE_TYPES))
+
+
+def run_quantize(args: argparse.Namespace) -> None:
+    """Convert tensor by tensor, with a bar on a terminal, and say what became of the size."""
+    if args.target.exists() and args.target.samefile(args.source):
+        raise ValueError(f"{args.target} is the file to read: write to another one")
+    bar = draw_bar if sys.stderr.isatty() else None
+    quantize_file(args.source, args.target, args.format, progress=bar)
+    before, after = args.source.stat().st_size, args.target.stat().st_size
+    print(f"{args.target}: {after:,} bytes, from {before:,}", file=sys.stderr)
+
+
+def draw_bar(done: Progress) -> None:
+    """Redraw one line: how far it is, and which tensor became what."""
+    share = done.num_done / done.num_tensors
+    bar = "#" * int(30 * share)
+    text = f"[{bar:<30}] {share:4.0%} {done.name} {done.source_type} -> {done.target_type}"
+    end = "\n" if done.num_done == done.num_tensors else ""
+    print(f"\r{text[:79]:<79}", end=end, file=sys.stderr, flush=True)
+
+
 def positive(text: str) -> int:
     """A whole number from 1, for argparse."""
     value = int(text)
@@ -111,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="membound", description="LLM inference in plain NumPy.")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_generate(subcommands)
+    add_quantize(subcommands)
     args = parser.parse_args(argv)
     sys.stdout.reconfigure(errors="replace")  # a terminal without emoji is no reason to stop
     try:
