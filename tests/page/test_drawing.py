@@ -22,6 +22,7 @@ from membound.page.drawing import has_words
         "10⁻³",
         "n",
         "1k",
+        "16Ki",
     ],
 )
 def test_numbers_units_and_symbols_have_no_words(text):

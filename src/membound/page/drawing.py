@@ -26,7 +26,7 @@ from membound.page.style import DPI, STYLE, WIDTHS
 from membound.page.svg import SvgRenderer
 from membound.page.ticks import use_short_numbers
 
-UNIT = r"([kKMGT]?i?B|[kMGT]i?|[mµn]?s|[kMGT]?FLOPs?|[x×%])"
+UNIT = r"([kKMGT]?i?B|[kKMGT]i?|[mµn]?s|[kMGT]?FLOPs?|[x×%])"
 QUANTITY = re.compile(rf"[^\w]*\d[\d.,]*([eE][+-]?\d+)?\s?({UNIT}(/{UNIT})?)?[^\w]*")
 
 

@@ -15,7 +15,7 @@ Translate = Callable[[str], str]
 LETTERS = re.compile(r"[^\W\d_]")
 NOT_WORDS = re.compile(r"`[^`]*`|\{[^}]*\}")  # code, and what `fill` puts in
 # "12.5 ms", "≥ 3x", "1 GiB": a quantity reads the same in every language; "8 heads" does not.
-UNIT = r"(?:[numµ]?s|[kKMGT]?i?B(?:/s)?|[kMGT]|x|×|%|dB|[MG]?FLOPs?(?:/s)?)"
+UNIT = r"(?:[numµ]?s|[kKMGT]?i?B(?:/s)?|[kKMGT]i?|x|×|%|dB|[MG]?FLOPs?(?:/s)?)"
 QUANTITY = re.compile(rf"^[<>≤≥≈~−-]? ?[\d.,]+ ?{UNIT}?$")
 
 
