@@ -56,7 +56,7 @@ class WindowCache:
         self._staged.pop(layer, None)
         if num_new == 1:
             # The slot's old token is `window` places back: out of sight for this and all later.
-            slot = self._slots(np.array([self._num_tokens]))[0]
+            slot = self._slot(self._num_tokens)
             self._keys[layer, :, slot], self._values[layer, :, slot] = k[:, 0], v[:, 0]
             filled = min(self._num_tokens + 1, self._keys.shape[2])
             return self._keys[layer, :, :filled], self._values[layer, :, :filled]
@@ -104,6 +104,10 @@ class WindowCache:
         nearest = np.arange(max(self._num_sinks, num_tokens - self._window + 1), num_tokens)
         return np.concatenate([sinks, nearest])
 
+    def _slot(self, position: int) -> int:
+        if position < self._num_sinks:
+            return position
+        return self._num_sinks + (position - self._num_sinks) % self._window
+
     def _slots(self, positions: Array) -> Array:
-        wrapped = self._num_sinks + (positions - self._num_sinks) % self._window
-        return np.where(positions < self._num_sinks, positions, wrapped)
+        return np.array([self._slot(position) for position in positions.tolist()], np.intp)
