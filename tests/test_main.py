@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -201,6 +202,34 @@ def test_what_cannot_be_quantized_is_one_line_and_leaves_no_file(
     assert "Traceback" not in result.stderr
     assert small_file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["in.gguf"]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_conversion_that_is_stopped_leaves_nothing_behind(model_path, tmp_path, sent):
+    command = [sys.executable, "-m", "membound", "quantize", model_path, "out.gguf", "Q4_K"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        while not any(tmp_path.iterdir()) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(sent)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == "\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_in_the_middle_does_not_share_the_line_of_the_bar(
+    small_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    def fail(*_, progress):
+        progress(Progress("a.weight", "F32", "Q4_K", 1, 2))
+        raise ValueError("'b.weight': row 0 holds NaN")
+
+    monkeypatch.setattr("membound.__main__.quantize_file", fail)
+    assert main(["quantize", str(small_file), str(tmp_path / "out.gguf"), "Q4_K"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "membound: 'b.weight': row 0 holds NaN"
 
 
 def test_the_bar_says_how_far_it_is(capsys):

@@ -123,7 +123,7 @@ value("num_merges", len(model_file.metadata["tokenizer.ggml.merges"]), ",d")
 value("alignment", model_file.alignment)
 
 # %% map
-from membound.page.figures import label_end, new_figure
+from membound.page.figures import new_figure
 from membound.page.palette import BAD, MUTED, RAMP, SERIES, WEIGHTS
 from membound.page.show import show
 from membound.units import format_bytes
@@ -216,27 +216,19 @@ table(
     {"bytes": "", "stored": "", "read": ""},
     [
         (
-            "0 … 1",
+            "0–1",
             f"`{stored[:2].tobytes().hex(' ')}`",
             fill("scale {x}", x=f"{scale:.6f}"),
         ),
         (
-            "2 … 3",
+            "2–3",
             f"`{stored[2:4].tobytes().hex(' ')}`",
             fill("minimum {x}", x=f"{minimum:.6f}"),
         ),
         (
-            "4 … 19",
+            "4–19",
             f"`{stored[4:].tobytes().hex(' ')}`",
-            fill("codes {x}", x="`" + " ".join(map(str, codes[:4])) + " …`"),
-        ),
-        (
-            "",
-            "",
-            fill(
-                "weights {x}",
-                x="`" + " ".join(f"{x:.4f}" for x in by_hand[:4]) + " …`",
-            ),
+            fill("codes {x}", x="`" + " ".join(map(str, codes[:6])) + " …`"),
         ),
     ],
 )
@@ -254,6 +246,8 @@ check(
     computed(int((ours != theirs_all.ravel()).sum())),
     reference(0, "gguf 0.19.0"),
 )
+value("first_code", codes[0])
+value("first_weight", by_hand[0], ".4f")
 value("q4_1_bytes", len(stored))
 value("q4_1_nibble_bytes", len(stored) - 4)
 
@@ -271,22 +265,20 @@ table(
     {
         "format": "",
         "weights in a block": "d",
-        "fields of the struct, in bytes": "",
         "bytes": "d",
-        "bits per weight": ".4g",
+        "bits per weight": ".5g",
+        "fields of the struct, in bytes": "",
     },
     [
         (
             f"`{name}`",
             known.block_size,
-            "`"
-            + " ".join(
-                f"{field}:{known.struct.fields[field][0].itemsize}"
-                for field in known.struct.names
-            )
-            + "`",
             known.struct.itemsize,
             bits[name],
+            " ".join(
+                f"`{field}`\u00a0{known.struct[field].itemsize}"
+                for field in known.struct.names
+            ),
         )
         for name in bits
         for known in [FORMATS[name]]
@@ -324,7 +316,7 @@ drawn = axes.barh(
     height=0.62,
     color=BAD,
 )
-axes.bar_label(drawn, [f"{bits[name]:.4g}" for name in shown], padding=5)
+axes.bar_label(drawn, [f"{bits[name]:.5g}" for name in shown], padding=5)
 axes.invert_yaxis()
 axes.grid(visible=False)
 axes.set_xlim(0, 9.6)
@@ -494,6 +486,7 @@ for y, name in enumerate(("SmolLM2-135M", "Llama-3.1-8B")):
             left + width / 2,
             y,
             fill("{name}", name=kind),
+            fontsize=9,
             horizontalalignment="center",
             verticalalignment="center",
         )
@@ -657,7 +650,15 @@ line = np.array([0, max(read.values())])
 axes.plot(line, fixed + slope * line, "--", color=MUTED)
 for kind in recipes:
     axes.plot([read[kind]], [ms[kind]], "o", color=SERIES[0])
-    label_end(axes, fill("{name}", name=kind))
+    above = kind not in ("Q5_K_M", "Q8_0")  # or two labels would meet
+    axes.annotate(
+        fill("{name}", name=kind),
+        (read[kind], ms[kind]),
+        xytext=(-5, 6) if above else (5, -12),
+        textcoords="offset points",
+        horizontalalignment="right" if above else "left",
+        color=SERIES[0],
+    )
 axes.set_xlim(0)
 axes.set_ylim(0)
 axes.set_xlabel("GiB read for a token")

@@ -3,7 +3,7 @@ import numpy as np
 
 from membound.quant.integer import quantize
 
-row = np.float32([-0.31, -0.12, 0.0, 0.05, 0.08, 0.21, 0.33, 0.54])
+row = np.float32([-0.31, -0.12, 0.0, 0.08, 0.21, 0.54])
 stored = {
     scheme: quantize([row], bits=4, per="row", scheme=scheme)
     for scheme in ("symmetric", "affine", "offset")
@@ -28,7 +28,7 @@ table(
         (
             scheme,
             float(q.scale[0, 0]),
-            "`" + " ".join(map(str, unpack(q.codes, 4, 8)[0])) + "`",
+            "`" + " ".join(map(str, unpack(q.codes, 4, 6)[0])) + "`",
             "`" + " ".join(f"{x:.2f}" for x in q.dequantize()[0]) + "`",
             float(np.abs(q.dequantize()[0] - row).max() / q.scale[0, 0]),
         )
@@ -39,7 +39,7 @@ for scheme, q in stored.items():
     levels = decode(every_code, q.line).ravel()
     nearest = [min(levels, key=lambda level: abs(level - x)) for x in row]
     check(
-        fill("largest error of 8 weights in 4 bits, {scheme}", scheme=scheme),
+        fill("largest error of 6 weights in 4 bits, {scheme}", scheme=scheme),
         computed(float(np.abs(q.dequantize()[0] - row).max())),
         brute_force(
             float(np.abs(nearest - row).max()), "the nearest of 16 levels"
@@ -216,8 +216,8 @@ def cosine(a, b):
 table(
     {
         "method": "",
-        "mean error": ".2e",
-        "largest": ".2e",
+        "mean error, 10⁻³": ".3f",
+        "largest, 10⁻³": ".3f",
         "relative, rows ×2": ".2%",
         "rows ×1": ".2%",
         "rows ×½": ".2%",
@@ -227,8 +227,8 @@ table(
     [
         (
             name,
-            float(np.abs(back[name] - weights).mean()),
-            float(np.abs(back[name] - weights).max()),
+            1000 * float(np.abs(back[name] - weights).mean()),
+            1000 * float(np.abs(back[name] - weights).max()),
             *(float(relative_error(name, rows)) for rows in parts.values()),
             cosine(back[name], weights),
             q.nbytes,
@@ -399,7 +399,7 @@ from membound.decode.variants import degridded
 from membound.gguf.reader import read_gguf
 
 text = Path("docs/blocks/data/jargon-file.txt").read_text(encoding="utf-8")
-windows = cut_windows(model.tokenizer.encode(text), 2, 160)
+windows = cut_windows(model.tokenizer.encode(text), 2, 128)
 
 baseline = degridded(read_gguf(default_model_path()), seed=0)
 before = log_probabilities(baseline, windows)
@@ -407,6 +407,7 @@ before = log_probabilities(baseline, windows)
 value("num_tokens", windows[:, 1:].size)
 value("num_windows", len(windows))
 value("window_size", windows.shape[1])
+value("vocabulary", len(baseline.embedding), ",d")
 next_tokens = windows[:, 1:, None]
 loss = -np.take_along_axis(before, next_tokens, axis=-1).mean()
 value("ppl_before", float(np.exp(loss)), ".0f")
@@ -433,29 +434,46 @@ costs = list(measure_variants(baseline, windows, variants, before))
 # not shown
 from membound.quant.blocks import find_format
 
-table(
-    {
-        "weights of the layers as": "",
-        "bits per weight": ".3f",
-        "perplexity": ",.4g",
-        "KL": ".2g",
-        "± one standard error": ".1g",
-        "same likeliest token": ".0%",
-    },
-    [
-        (
-            fill("{name}", name=cost.name)
-            if "_" in cost.name or cost.name == "MXFP4"
-            else cost.name,
-            cost.bits,
-            cost.quality.perplexity,
-            cost.quality.kl,
-            cost.quality.kl_error,
-            cost.quality.top1_agreement,
-        )
-        for cost in costs
-    ],
-)
+
+def plus_minus(number, error, sign=""):
+    """A number and its standard error, with one digit of the error."""
+    decimals = max(0, -int(np.floor(np.log10(error))))
+    return f"{number:{sign},.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def show_costs(heading, costs, *, change=True):
+    """What each variant costs the model, with paired standard errors."""
+    table(
+        {
+            heading: "",
+            "bits": ".2f",
+            "perplexity, change in %" if change else "perplexity": ",.0f",
+            "KL": "g",
+            "same likeliest token": ".0%",
+        },
+        [
+            (
+                cost.name
+                if "per" in cost.name
+                else fill("{name}", name=cost.name),
+                cost.bits,
+                plus_minus(
+                    100 * of.perplexity_change,
+                    100 * of.perplexity_change_error,
+                    sign="+",
+                )
+                if change
+                else of.perplexity,
+                plus_minus(of.kl, of.kl_error),
+                of.top1_agreement,
+            )
+            for cost in costs
+            for of in [cost.quality]
+        ],
+    )
+
+
+show_costs("weights of the layers as", costs, change=False)
 for cost in costs:
     if "per" not in cost.name:
         struct = find_format(cost.name)
@@ -505,6 +523,7 @@ value("kl_q8_0", quality["Q8_0"].kl, ".4f")
 value("kl_int8_row", quality["INT8 per row"].kl, ".4f")
 value("kl_int8_tensor", quality["INT8 per tensor"].kl, ".2f")
 value("kl_int3", quality["INT3 per 32"].kl, ".1f")
+value("small_ratio", quality["Q4_0"].kl / 0.071940, ".0f")
 value("int3_ratio", quality["INT3 per 32"].kl / quality["Q4_1"].kl, ".0f")
 value("top1_tensor", 100 * quality["INT4 per tensor"].top1_agreement, ".0f")
 value("top1_q4_0", 100 * quality["Q4_0"].top1_agreement, ".0f")
@@ -512,22 +531,27 @@ value("change_q8_0", 100 * quality["Q8_0"].perplexity_change, "+.1f")
 value("error_q8_0", 100 * quality["Q8_0"].perplexity_change_error, ".1f")
 
 # %% bits-figure
-figure = new_figure(height=360)
+figure = new_figure(height=400)
 axes = figure.axes[0]
 for cost in costs:
     grouped = "per tensor" not in cost.name and "per row" not in cost.name
+    colour = SERIES[0] if grouped else BAD
     axes.plot(
-        [cost.bits],
-        [cost.quality.kl],
-        "o" if grouped else "s",
-        color=SERIES[0] if grouped else BAD,
+        [cost.bits], [cost.quality.kl], "o" if grouped else "s", color=colour
     )
-    label_end(
-        axes,
-        fill("{name}", name=cost.name) if "per" not in cost.name else cost.name,
+    name = cost.name if "per" in cost.name else fill("{name}", name=cost.name)
+    left = cost.name in ("IQ4_NL", "MXFP4")  # or two labels would meet
+    axes.annotate(
+        name,
+        (cost.bits, cost.quality.kl),
+        xytext=(-6 if left else 6, 0),
+        textcoords="offset points",
+        horizontalalignment="right" if left else "left",
+        verticalalignment="center",
+        color=colour,
     )
 axes.set_yscale("log")
-axes.set_xlim(3.7, 9.6)
+axes.set_xlim(3.0, 9.7)
 axes.set_xlabel("bits per weight, scales included")
 axes.set_ylabel("KL divergence, nats per token")
 show(
@@ -624,6 +648,7 @@ check(
     band(0.1, 0.6),
     spec=".2f",
 )
+value("num_seen", len(seen))
 value("nearest_error", 100 * wrong["to the nearest"][1], ".2f")
 value("awq_gain", wrong["to the nearest"][1] / wrong["AWQ"][1], ".1f")
 value("gptq_gain", wrong["to the nearest"][1] / wrong["GPTQ"][1], ".1f")
@@ -643,21 +668,20 @@ peaks = {
     for name, inputs in met.items()
 }
 # not shown
-figure = new_figure()
-axes = figure.axes[0]
-for (name, found), colour in zip(peaks.items(), (BAD, SERIES[0]), strict=True):
-    axes.plot([times for _, times in found], "o-", color=colour)
-    label_end(axes, fill("inputs of {name}", name=name))
-axes.set_yscale("log")
-axes.set_xlabel("layer")
-axes.set_ylabel("largest channel, times the median channel")
-show(
-    figure,
-    name="activation-outliers",
-    title="One channel of a layer's inputs can be a thousand times larger than the others",
-    caption="For each layer the largest magnitude in any channel, divided by that of the median "
-    "channel, over one window of text.",
-    alt="Most layers lie between 3 and 100; two layers of down reach above 1000.",
+table(
+    {
+        "inputs of": "",
+        "largest channel, times the median": ",.0f",
+        "in layer": "d",
+    },
+    [
+        (
+            f"`{name}`",
+            max(t for _, t in found),
+            int(np.argmax([t for _, t in found])),
+        )
+        for name, found in peaks.items()
+    ],
 )
 order = np.argsort([-times for _, times in peaks["down"]])
 layer_index = int(order[0])
@@ -680,6 +704,24 @@ check(
     ),
     within=0.01 * times,
     spec=",.0f",
+)
+
+# %% activation-outliers-figure
+figure = new_figure()
+axes = figure.axes[0]
+for (name, found), colour in zip(peaks.items(), (BAD, SERIES[0]), strict=True):
+    axes.plot([times for _, times in found], "o-", color=colour)
+    label_end(axes, fill("inputs of {name}", name=name))
+axes.set_yscale("log")
+axes.set_xlabel("layer")
+axes.set_ylabel("largest channel, times the median channel")
+show(
+    figure,
+    name="activation-outliers",
+    title="One channel of a layer's inputs can be a thousand times larger than the others",
+    caption="For each layer the largest magnitude in any channel, divided by that of the median "
+    "channel, over one window of text.",
+    alt="Most layers lie between 3 and 100; two layers of down reach above 1000.",
 )
 
 # %% int8
@@ -718,27 +760,7 @@ rounded_inputs = list(
     measure_variants(model.weights, windows, ACTIVATIONS, plain)
 )
 # not shown
-table(
-    {
-        "inputs of every matrix": "",
-        "bits": ".2f",
-        "perplexity, change": "+.1%",
-        "± one standard error": ".1%",
-        "KL": ".2g",
-        "same likeliest token": ".0%",
-    },
-    [
-        (
-            cost.name,
-            cost.bits,
-            cost.quality.perplexity_change,
-            cost.quality.perplexity_change_error,
-            cost.quality.kl,
-            cost.quality.top1_agreement,
-        )
-        for cost in rounded_inputs
-    ],
-)
+show_costs("inputs of every matrix", rounded_inputs)
 
 by_act = {cost.name: cost.quality for cost in rounded_inputs}
 value(
@@ -808,27 +830,7 @@ for bits in (4, 3, 2):
     ]
 kv_costs = list(measure_variants(model.weights, windows, kv_variants, plain))
 # not shown
-table(
-    {
-        "keys and values as": "",
-        "bits": ".2f",
-        "perplexity, change": "+.1%",
-        "± one standard error": ".1%",
-        "KL": ".2g",
-        "same likeliest token": ".0%",
-    },
-    [
-        (
-            cost.name,
-            cost.bits,
-            cost.quality.perplexity_change,
-            cost.quality.perplexity_change_error,
-            cost.quality.kl,
-            cost.quality.top1_agreement,
-        )
-        for cost in kv_costs
-    ],
-)
+show_costs("keys and values as", kv_costs)
 kv_kl = {cost.name: cost.quality.kl for cost in kv_costs}
 for bits in (4, 3, 2):
     check(
@@ -971,7 +973,6 @@ check(
     closed_form(5, "the row's minimum"),
     within=1e-4,
 )
-print("5 6 7 8  ->", *clipped_zero_point(far)[0].round(2))
 
 # %% bug-forgotten
 show_source(forgotten_minimum)

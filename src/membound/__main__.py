@@ -6,6 +6,7 @@ a user got wrong is one line on stderr: exit status 2 for the arguments, 1 for w
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -119,7 +120,15 @@ def run_quantize(args: argparse.Namespace) -> None:
     if args.target.exists() and args.target.samefile(args.source):
         raise ValueError(f"{args.target} is the file to read: write to another one")
     bar = draw_bar if sys.stderr.isatty() else None
-    quantize_file(args.source, args.target, args.format, progress=bar)
+    terminated = signal.signal(signal.SIGTERM, signal.default_int_handler)  # or a part would stay
+    try:
+        quantize_file(args.source, args.target, args.format, progress=bar)
+    except (OSError, ValueError):
+        if bar:
+            print(file=sys.stderr)  # the message gets a line of its own
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, terminated)
     before, after = args.source.stat().st_size, args.target.stat().st_size
     print(f"{args.target}: {after:,} bytes, from {before:,}", file=sys.stderr)
 
