@@ -1,0 +1,75 @@
+"""Known models and devices: `models.toml` and `hardware.toml`, each entry with its source."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TypeVar
+
+from membound.cost.spec import ModelSpec
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a GPU, or a machine without one, has: bytes, bytes/s and dense operations/s.
+
+    `flops_16` is the peak with 16-bit numbers, `flops_8` with 8-bit ones; 0 where the vendor
+    publishes none, and a `link_bytes_per_s` of 0 is an unknown one.
+    """
+
+    name: str
+    memory_bytes: float
+    bytes_per_s: float
+    flops_16: float
+    flops_8: float
+    link_bytes_per_s: float
+    source: str
+    verified: bool
+
+    def __post_init__(self):
+        for name in ("memory_bytes", "bytes_per_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+def models() -> Mapping[str, ModelSpec]:
+    """The known models by name."""
+    return MappingProxyType(
+        {name: ModelSpec(name=name, **entry) for name, entry in _read("models.toml").items()}
+    )
+
+
+def devices() -> Mapping[str, Device]:
+    """The known devices by name."""
+    numbers = ("memory_bytes", "bytes_per_s", "flops_16", "flops_8", "link_bytes_per_s")
+    return MappingProxyType(
+        {
+            name: Device(name=name, **entry | {key: float(entry[key]) for key in numbers})
+            for name, entry in _read("hardware.toml").items()
+        }
+    )
+
+
+def find_model(name: str) -> ModelSpec:
+    """A known model; a wrong name raises `ValueError` with the nearest ones."""
+    return _find(name, models(), "model")
+
+
+def find_device(name: str) -> Device:
+    """A known device; a wrong name raises `ValueError` with the nearest ones."""
+    return _find(name, devices(), "device")
+
+
+def _find(name: str, known: Mapping[str, Entry], kind: str) -> Entry:
+    if name.lower() in known:
+        return known[name.lower()]
+    near = get_close_matches(name.lower(), known, n=3, cutoff=0.4) or list(known)
+    raise ValueError(f"no {kind} is called {name!r}; the nearest known: {', '.join(near)}")
+
+
+def _read(file_name: str) -> dict[str, dict]:
+    return tomllib.loads((files("membound.cost") / file_name).read_text("utf-8"))
