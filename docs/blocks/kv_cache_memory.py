@@ -139,29 +139,25 @@ claims = {  # what is claimed: ours, theirs, who says so
     ),
 }
 LLAMA_CPP = "llama.cpp 0.5.0, llama-fit-params"
-fitted = {  # MiB that llama.cpp sets aside
-    "Llama-2-7B, 512 tokens": (512 * per_token["Llama-2-7B"], 256),
-    "Llama-2-7B, 2048 tokens": (2048 * per_token["Llama-2-7B"], 1024),
-    "Llama-3.1-8B, 131,072 tokens": (LONG * per_token["Llama-3.1-8B"], 16_384),
-    "Llama-3.1-70B, 131,072 tokens": (
-        LONG * per_token["Llama-3.1-70B"],
-        40_960,
-    ),
-    "Qwen2.5-0.5B, 4096 tokens": (4096 * per_token["Qwen2.5-0.5B"], 48),
-    "SmolLM2-135M, 8192 tokens": (8192 * per_token["SmolLM2-135M"], 180),
+fitted = {  # (model, tokens): MiB that llama.cpp sets aside
+    ("Llama-2-7B", 512): 256,
+    ("Llama-2-7B", 2048): 1024,
+    ("Llama-3.1-8B", LONG): 16_384,
+    ("Llama-3.1-70B", LONG): 40_960,
+    ("Qwen2.5-0.5B", 4096): 48,
+    ("SmolLM2-135M", 8192): 180,
+}
+fitted_mib = {
+    fill("{model}, {n} tokens, MiB", model=model, n=f"{n:,}"): (
+        n * per_token[model] / MIB,
+        mib,
+    )
+    for (model, n), mib in fitted.items()
 }
 table(
     {"claim": "", "allocated here": ",.6g", "theirs": ",.6g", "source": ""},
     [(name, *claim) for name, claim in claims.items()]
-    + [
-        (
-            fill("{cache}, MiB", cache=name),
-            size / MIB,
-            mib,
-            "llama.cpp 0.5.0",
-        )
-        for name, (size, mib) in fitted.items()
-    ],
+    + [(name, *both, "llama.cpp 0.5.0") for name, both in fitted_mib.items()],
 )
 for name, (ours, theirs, source) in claims.items():
     check(
@@ -170,12 +166,8 @@ for name, (ours, theirs, source) in claims.items():
         published(theirs, source),
         within=0.06 if theirs < 10 else 0.01 if theirs < 100 else 0,
     )
-for name, (size, mib) in fitted.items():
-    check(
-        fill("{cache}, MiB", cache=name),
-        allocated(size / MIB, "nbytes"),
-        reference(mib, LLAMA_CPP),
-    )
+for name, (ours, theirs) in fitted_mib.items():
+    check(name, allocated(ours, "nbytes"), reference(theirs, LLAMA_CPP))
 value("num_claims", len(claims) + len(fitted))
 
 # %% reading
