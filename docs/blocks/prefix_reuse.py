@@ -30,7 +30,7 @@ from membound.cache.paged import PagedMemory
 
 questions = [
     "When do you open?",
-    "What does a ticket for my son cost? He is eight.",
+    "What does a ticket cost for a child?",
     "Where is the oldest clock?",
     "May I bring my dog?",
     "Where can I eat something?",
@@ -75,14 +75,13 @@ def common_prefix(one, other):
 table(
     {
         "question": "",
-        "prompt tokens": "d",
         "found": "d",
         "computed": "d",
         "alone, ms": ".0f",
         "reused, ms": ".0f",
     },
     [
-        (f"`{question}`", len(ids), len(ids) - num, num, 1000 * old, 1000 * new)
+        (f"`{question}`", len(ids) - num, num, 1000 * old, 1000 * new)
         for question, ids, (_, old, _), (num, new, _) in zip(
             questions, prompts, alone, shared, strict=True
         )
@@ -133,7 +132,7 @@ value("token_ratio", later_tokens / later_computed, ".1f")
 value("time_ratio", later_alone / later_shared, ".1f")
 value("found", reusable[1])
 value("found_blocks", reusable[1] // 16)
-value("common", common_prefix(prompts[0], prompts[1]))
+value("common", min(common_prefix(prompts[0], ids) for ids in prompts[1:]))
 value("alone_ms", 1000 * later_alone / 4, ".0f")
 value("shared_ms", 1000 * later_shared / 4, ".0f")
 value("per_token_alone", 1000 * later_alone / later_tokens, ".1f")
@@ -267,10 +266,11 @@ def found(old, new, block_size=16):
 
 old, answer = prompts[0], alone[0][2]
 date = model.tokenizer.encode("It is the 3rd of May. ")
+next_turn = model.tokenizer.encode("<|im_end|>\n" + turn("user", questions[1]))
 next_prompts = {
     "the same prompt again": old,
     "another question": prompts[1],
-    "the conversation goes on": old + answer + prompts[1][-24:],
+    "the conversation goes on": old + answer + next_turn,
     "a date at the end": old + date,
     "a date at the beginning": date + old,
     "one token changed at the beginning": [old[0] + 1, *old[1:]],
