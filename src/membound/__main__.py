@@ -1,4 +1,4 @@
-"""The command line: `python -m membound generate "..."`, and `quantize in.gguf out.gguf Q4_K`.
+"""The command line: `python -m membound generate "..."`, `quantize in.gguf out.gguf Q4_K`, `size`.
 
 A subcommand is a function that takes the parsed arguments, and one that says which there are. What
 a user got wrong is one line on stderr: exit status 2 for the arguments, 1 for what they lead to.
@@ -17,6 +17,7 @@ from membound.gguf.convert import FILE_TYPES, Progress, quantize_file
 from membound.model.load import load_model
 from membound.model.local import default_model_path
 from membound.sampling.sampler import Sampler
+from membound.size_command import add_size
 from membound.tokenizer.bpe import StreamDecoder, Tokenizer
 from membound.tokenizer.chat import SMOLLM2_SYSTEM, chat_prompt
 from membound.units import format_s
@@ -156,6 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_generate(subcommands)
     add_quantize(subcommands)
+    add_size(subcommands)
     args = parser.parse_args(argv)
     sys.stdout.reconfigure(errors="replace")  # a terminal without emoji is no reason to stop
     try:

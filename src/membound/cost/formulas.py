@@ -182,7 +182,9 @@ def matmul_flops(weights_per_token, tokens, head_weights, num_logits):
 
 
 def compute_s(flops, peak_flops_per_s, compute_efficiency):
-    """The time that the operations take alone."""
+    """The time that the operations take alone; with an unknown peak, given as 0, it is 0."""
+    if peak_flops_per_s == 0.0:
+        return 0.0
     return flops / (peak_flops_per_s * compute_efficiency)
 
 

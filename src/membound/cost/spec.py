@@ -6,7 +6,7 @@ from typing import Self
 from membound.model.config import ModelConfig
 
 # By GGUF's names; what sets them apart here is their small tensors: norms and biases.
-ARCHITECTURES = ("llama", "qwen2", "qwen3", "qwen3moe", "gemma3", "deepseek2", "gpt-oss")
+ARCHITECTURES = ("llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3", "deepseek2", "gpt-oss")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ModelSpec:
     expert_size: int = 0
     num_shared_experts: int = 0
     num_dense_layers: int = 0
+    router_bias: bool = False
     kv_lora_rank: int = 0
     q_lora_rank: int = 0
     rope_head_dim: int = 0

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.resources import files
 from types import MappingProxyType
@@ -17,23 +17,28 @@ Entry = TypeVar("Entry")
 class Device:
     """What a GPU, or a machine without one, has: bytes, bytes/s and dense operations/s.
 
-    `flops_16` is the peak with 16-bit numbers, `flops_8` with 8-bit ones; 0 where the vendor
-    publishes none, and a `link_bytes_per_s` of 0 is an unknown one.
+    `flops_16` is the peak with 16-bit floats; 0 operations/s: it has none or they are unknown, as
+    is a `link_bytes_per_s` of 0.
     """
 
     name: str
     memory_bytes: float
     bytes_per_s: float
     flops_16: float
-    flops_8: float
+    flops_fp8: float
+    flops_int8: float
     link_bytes_per_s: float
     source: str
     verified: bool
 
     def __post_init__(self):
-        for name in ("memory_bytes", "bytes_per_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is not float:
+                continue
+            if value < 0 or (value == 0 and field.name in ("memory_bytes", "bytes_per_s")):
+                raise ValueError(f"{field.name} must be positive, got {value}")
+            object.__setattr__(self, field.name, float(value))
 
 
 def models() -> Mapping[str, ModelSpec]:
@@ -45,12 +50,8 @@ def models() -> Mapping[str, ModelSpec]:
 
 def devices() -> Mapping[str, Device]:
     """The known devices by name."""
-    numbers = ("memory_bytes", "bytes_per_s", "flops_16", "flops_8", "link_bytes_per_s")
     return MappingProxyType(
-        {
-            name: Device(name=name, **entry | {key: float(entry[key]) for key in numbers})
-            for name, entry in _read("hardware.toml").items()
-        }
+        {name: Device(name=name, **entry) for name, entry in _read("hardware.toml").items()}
     )
 
 

@@ -1,0 +1,115 @@
+"""What would fit: the most requests, the longest context, the fewest GPUs; else a refusal."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from membound.cost.kv import KV_BITS, KV_TYPES, LLAMA_CPP_MAX_SEQUENCES
+from membound.cost.sizing import Sizing
+from membound.cost.weights import FORMATS, model_weights
+from membound.units import format_bytes
+
+MAX_GPUS = 64
+MAX_CONCURRENCY = 2**20
+# Tried in turn where a format does not fit: the best first.
+CHECKPOINTS = ("fp8", "int4")
+FILES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
+
+
+def largest_concurrency(sizing: Sizing) -> int:
+    """The most requests of this context that fit; 0: not one."""
+    limit = LLAMA_CPP_MAX_SEQUENCES if sizing.policy.engine == "llama.cpp" else MAX_CONCURRENCY
+    return _largest(limit, lambda number: replace(sizing, concurrency=number).fits)
+
+
+def longest_context(sizing: Sizing) -> int:
+    """The longest context of this many requests that fits, at most the model's; 0: none.
+
+    The answer stays as long as it is, or is cut to leave one token for the prompt.
+    """
+
+    def fits(context: int) -> bool:
+        output_tokens = min(sizing.output_tokens, context - 1)
+        return replace(sizing, context=context, output_tokens=output_tokens).fits
+
+    longest = _largest(sizing.spec.context_length - 1, lambda number: fits(number + 1))
+    return longest + 1 if longest else 0
+
+
+def gpus_needed(sizing: Sizing) -> int | None:
+    """The fewest devices, a power of 2, that hold one replica by tensor parallelism; or `None`."""
+    number = 1
+    while number <= MAX_GPUS:
+        try:
+            if replace(sizing, tensor_parallel=number).fits:
+                return number
+        except ValueError:  # more GPUs than the heads can be shared among
+            return None
+        number *= 2
+    return None
+
+
+def require_fit(sizing: Sizing) -> None:
+    """Refuse what does not fit: a `ValueError` that says what is needed, and what would fit."""
+    if sizing.fits:
+        return
+    needed = format_bytes(sizing.total_bytes, binary=True)
+    there = format_bytes(sizing.device.memory_bytes, binary=True)
+    where = sizing.device.name
+    if sizing.tensor_parallel > 1:
+        where = f"each of {sizing.tensor_parallel} × {where}"
+    would = ", or ".join(_would_fit(sizing)) or "nothing of this model on this device"
+    raise ValueError(f"does not fit: needs {needed} of the {there} of {where}; would fit: {would}")
+
+
+def _would_fit(sizing: Sizing) -> Iterator[str]:
+    number = gpus_needed(sizing)
+    if number:
+        yield f"{number} × {sizing.device.name}"
+    smaller = _smaller_format(sizing)
+    if smaller:
+        yield f"weights in {smaller.lower()}"
+    kind = _smaller_cache(sizing)
+    if kind:
+        yield f"a KV cache in {kind}"
+    longest = longest_context(sizing)
+    if longest:
+        yield f"a context of at most {longest}"
+    most = largest_concurrency(sizing)
+    if most:
+        yield f"at most {most} at once"
+
+
+def _smaller_format(sizing: Sizing) -> str | None:
+    if sizing.weights.format not in FORMATS:
+        return None  # a file has the one format that it has
+    ladder = FILES if sizing.weights.format.isupper() else (*CHECKPOINTS, *FILES)
+    for name in ladder:
+        weights = model_weights(sizing.spec, name)
+        if (
+            weights.total_bytes < sizing.weights.total_bytes
+            and replace(sizing, weights=weights).fits
+        ):
+            return name
+    return None
+
+
+def _smaller_cache(sizing: Sizing) -> str | None:
+    policy = sizing.policy
+    for kind in ("fp8", "q8_0", "q4_0"):
+        if kind not in KV_TYPES[policy.engine] or KV_BITS[kind] >= KV_BITS[policy.key_type]:
+            continue
+        if replace(sizing, policy=replace(policy, key_type=kind, value_type=kind)).fits:
+            return kind
+    return None
+
+
+def _largest(limit: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from 1 to `limit` that fits, or 0: more never fits where less does not."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,165 @@
+"""How fast: operations, bytes and the roofline, for one replica of a model.
+
+The assumptions, all of them:
+- a decode step is timed at the full context with all requests running, the slowest there is;
+- a prompt is prefilled alone, in chunks, each of which reads the weights once;
+- operations and bytes overlap perfectly, at stated efficiencies. Bandwidth: 0.8, the empirical
+  factor of NVIDIA's aiconfigurator-core 0.12.0. Compute: 0.4, which the scaling book assumes for
+  prefill (applied-inference.md). Neither is a measurement of your machine;
+- weights that are not fp8 or int8 are unpacked and multiplied in 16 bits;
+- tensor parallelism divides operations, weights and KV heads evenly, and waits for two ring
+  all-reduces per layer, which nothing overlaps. Where the link is unknown, they are left out;
+- a mixture of experts reads the experts that independent uniform draws would touch;
+- scheduling, sampling, tokenising and the network take no time.
+"""
+
+from dataclasses import dataclass
+
+from membound.cost import formulas
+from membound.cost.sizing import Sizing
+
+MEMORY_EFFICIENCY = 0.8
+COMPUTE_EFFICIENCY = 0.4
+ALL_REDUCE_LATENCY_S = 10e-6  # aiconfigurator-core 0.12.0, "p2p_latency"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations and bytes of one pass on one device."""
+
+    flops: float
+    num_bytes: float
+
+    @property
+    def intensity(self) -> float:
+        """Operations per byte."""
+        return self.flops / self.num_bytes
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Times in seconds of what a `Sizing` describes, and rates per second of one replica."""
+
+    sizing: Sizing
+    memory_efficiency: float = MEMORY_EFFICIENCY
+    compute_efficiency: float = COMPUTE_EFFICIENCY
+
+    def __post_init__(self):
+        for name in ("memory_efficiency", "compute_efficiency"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
+
+    @property
+    def peak_flops_per_s(self) -> float:
+        """Of one device in the numbers that the weights are multiplied in; 0 if unknown."""
+        device = self.sizing.device
+        peaks = {"fp8": device.flops_fp8, "int8": device.flops_int8}
+        return peaks.get(self.sizing.weights.format) or device.flops_16
+
+    @property
+    def prefill(self) -> Work:
+        """One prompt: its matrices and causal attention, the logits of its last token."""
+        sizing, spec = self.sizing, self.sizing.spec
+        tokens, chunk = float(sizing.prompt_tokens), float(sizing.chunk)
+        flops = self._matmul_flops(tokens, 1.0) + self._attention_flops(
+            tokens, 0.0, spec.head_dim, spec.value_dim
+        )
+        passes = formulas.padded(tokens, chunk) / chunk
+        num_bytes = passes * self._weights_read(min(tokens, chunk)) + self._cached_bytes(tokens)
+        return Work(flops / sizing.tensor_parallel, num_bytes)
+
+    @property
+    def decode(self) -> Work:
+        """One step of all requests, each of which sees its full context."""
+        sizing, spec = self.sizing, self.sizing.spec
+        requests, context = float(sizing.concurrency), float(sizing.context)
+        key_dim, value_dim = spec.head_dim, spec.value_dim
+        if spec.is_mla:  # the queries meet the latent vectors themselves (absorbed matrices)
+            key_dim, value_dim = spec.kv_lora_rank + spec.rope_head_dim, spec.kv_lora_rank
+        attention = self._attention_flops(1.0, context - 1.0, key_dim, value_dim)
+        flops = self._matmul_flops(requests, requests) + requests * attention
+        num_bytes = self._weights_read(requests) + requests * self._cached_bytes(context)
+        return Work(flops / sizing.tensor_parallel, num_bytes)
+
+    @property
+    def ttft_s(self) -> float:
+        """To the first token of a request that waits for no other."""
+        return self._seconds(self.prefill) + self._traffic_s(float(self.sizing.prompt_tokens))
+
+    @property
+    def tpot_s(self) -> float:
+        """Per token after the first."""
+        return self._seconds(self.decode) + self._traffic_s(float(self.sizing.concurrency))
+
+    @property
+    def decode_tokens_per_s(self) -> float:
+        """Of all requests together, while none is in its prefill."""
+        return self.sizing.concurrency / self.tpot_s
+
+    @property
+    def output_tokens_per_s(self) -> float:
+        """Of all requests together, when each answer is followed by another prompt's prefill."""
+        output = float(self.sizing.output_tokens)
+        requests = formulas.requests_per_s(
+            float(self.sizing.concurrency), self.ttft_s, output, self.tpot_s
+        )
+        return requests * output
+
+    def binds(self, work: Work) -> str:
+        """Whether "memory" or "compute" takes the longer part; memory where the peak is unknown."""
+        compute = formulas.compute_s(work.flops, self.peak_flops_per_s, self.compute_efficiency)
+        bandwidth = self.sizing.device.bytes_per_s
+        memory = formulas.memory_s(work.num_bytes, bandwidth, self.memory_efficiency)
+        return "compute" if compute > memory else "memory"
+
+    def _matmul_flops(self, tokens: float, num_logits: float) -> float:
+        weights = self.sizing.weights
+        return formulas.matmul_flops(
+            float(weights.matmul_weights), tokens, float(weights.head_weights), num_logits
+        )
+
+    def _attention_flops(self, tokens: float, before: float, key_dim: int, value_dim: int) -> float:
+        spec = self.sizing.spec
+        sizes = (spec.num_heads, key_dim, value_dim, *self._layers())
+        return formulas.attention_flops(*(float(size) for size in sizes), tokens, before)
+
+    def _weights_read(self, tokens: float) -> float:
+        weights, spec = self.sizing.weights, self.sizing.spec
+        read = formulas.weights_read_bytes(
+            weights.shared_bytes,
+            weights.expert_bytes,
+            float(spec.num_experts),
+            float(spec.experts_per_token),
+            tokens,
+        )
+        return read / self.sizing.tensor_parallel
+
+    def _cached_bytes(self, tokens: float) -> float:
+        sizing = self.sizing
+        layer_bytes = sizing.policy.layer_bytes(sizing.spec, sizing.tensor_parallel)
+        return formulas.kv_bytes(layer_bytes, *(float(n) for n in self._layers()), tokens)
+
+    def _layers(self) -> tuple[int, int, int]:
+        spec = self.sizing.spec
+        return spec.num_full_layers, spec.num_window_layers, spec.window
+
+    def _seconds(self, work: Work) -> float:
+        return formulas.roofline_s(
+            work.flops,
+            work.num_bytes,
+            self.peak_flops_per_s,
+            self.sizing.device.bytes_per_s,
+            self.compute_efficiency,
+            self.memory_efficiency,
+        )
+
+    def _traffic_s(self, tokens: float) -> float:
+        sizing = self.sizing
+        return formulas.tensor_parallel_s(
+            tokens,
+            float(sizing.spec.num_layers),
+            float(sizing.spec.hidden_size),
+            float(sizing.tensor_parallel),
+            sizing.device.link_bytes_per_s,
+            ALL_REDUCE_LATENCY_S,
+        )
