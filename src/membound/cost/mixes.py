@@ -5,12 +5,11 @@ src/llama-quant.cpp in llama.cpp@0c1e57098, without an importance matrix, for th
 mixes of 1 and 2 bits and IQ3_XXS need that matrix, and are not here.
 """
 
-from collections.abc import Iterator
 from types import MappingProxyType
 
 from membound.cost.spec import ModelSpec
 from membound.cost.tensors import Tensor
-from membound.gguf.spec import TENSOR_TYPES, TensorType
+from membound.gguf.spec import TENSOR_TYPES
 
 # A mix, and the type of most of its matrices.
 MIXES = MappingProxyType(
@@ -46,23 +45,15 @@ def tensor_bytes(tensor: Tensor, type_name: str) -> int:
     return tensor.num_weights // known.block_size * known.type_size
 
 
-def mix_types(
-    spec: ModelSpec, tensors: Iterator[Tensor], mix: str
-) -> Iterator[tuple[Tensor, TensorType]]:
-    """Each tensor with the type that a file of this mix stores it in."""
+def mix_type(spec: ModelSpec, tensor: Tensor, mix: str) -> str:
+    """The name of the type that a file of this mix stores a tensor in."""
     if mix not in MIXES:
         raise ValueError(f"mix must be one of {', '.join(MIXES)}, got {mix!r}")
-    for tensor in tensors:
-        yield tensor, TYPES[_stored_type(spec, tensor, mix)]
-
-
-def _stored_type(spec: ModelSpec, tensor: Tensor, mix: str) -> str:
     if not _is_quantised(tensor):
         return "F32"
     if mix in PLAIN:
         return mix
-    chosen = _chosen_type(spec, tensor, mix)
-    return _fitting(chosen, tensor.shape[-1])
+    return _fitting(_chosen_type(spec, tensor, mix), tensor.shape[-1])
 
 
 def _is_quantised(tensor: Tensor) -> bool:

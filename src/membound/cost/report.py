@@ -79,7 +79,10 @@ def _speed(speed: Speed, num_replicas: int, price_per_hour: float | None) -> Ite
     )
     requests = sizing.concurrency * num_replicas
     total = speed.decode_tokens_per_s * num_replicas
-    yield Line(section, "TPOT", speed.tpot_s, "s", f"{speed.binds(speed.decode)} binds")
+    binds = f"{speed.binds(speed.decode)} binds"
+    if sizing.tensor_parallel > 1 and not sizing.device.link_bytes_per_s:
+        binds += "; the link is not known, and its traffic left out"
+    yield Line(section, "TPOT", speed.tpot_s, "s", binds)
     yield Line(section, "one request", 1 / speed.tpot_s, "tokens/s")
     yield Line(section, "all requests", total, "tokens/s", f"{requests} at once, while decoding")
     if speed.peak_flops_per_s == 0:

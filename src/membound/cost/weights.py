@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from membound.cost.mixes import MIXES, mix_types, tensor_bytes
+from membound.cost.mixes import MIXES, mix_type, tensor_bytes
 from membound.cost.spec import ModelSpec
 from membound.cost.tensors import Tensor, model_tensors
 
@@ -61,19 +61,31 @@ class Weights:
 
 def model_weights(spec: ModelSpec, format_name: str) -> Weights:
     """The weights of a model in one of `FORMATS`, in capitals or not."""
-    tensors = list(model_tensors(spec))
-    known = {name.upper(): name for name in FORMATS}
-    name = known.get(format_name.upper())
-    if name is None:
-        raise ValueError(f"weights must be one of {', '.join(FORMATS)}; got {format_name!r}")
+    name = find_format(format_name)
+    source = "bits per weight of the format"
     if name not in CHECKPOINT_BITS:
-        sized = ((tensor, tensor_bytes(tensor, kind.name)) for tensor, kind in
-                 mix_types(spec, tensors, name))  # fmt: skip
-        return sum_weights(spec, sized, name, "the rules of llama-quantize, llama.cpp@0c1e57098")
+        source = "the rules of llama-quantize, llama.cpp@0c1e57098"
+    return sum_weights(spec, sized_tensors(spec, name), name, source)
+
+
+def sized_tensors(spec: ModelSpec, format_name: str) -> Iterator[tuple[Tensor, float]]:
+    """Every tensor of a model with its bytes in one of `FORMATS`."""
+    name = find_format(format_name)
     if name == "mxfp4" and not spec.num_experts:
         raise ValueError("mxfp4 is a format of experts, and this model has none: bf16 would fit it")
-    sized = _checkpoint(tensors, name)
-    return sum_weights(spec, sized, name, "bits per weight of the format")
+    for tensor in model_tensors(spec):
+        if name in CHECKPOINT_BITS:
+            yield tensor, _checkpoint_bytes(tensor, name)
+        else:
+            yield tensor, tensor_bytes(tensor, mix_type(spec, tensor, name))
+
+
+def find_format(format_name: str) -> str:
+    """The name of a format as `FORMATS` spells it."""
+    known = {name.upper(): name for name in FORMATS}
+    if format_name.upper() not in known:
+        raise ValueError(f"weights must be one of {', '.join(FORMATS)}; got {format_name!r}")
+    return known[format_name.upper()]
 
 
 def sum_weights(
@@ -113,12 +125,10 @@ def sum_weights(
     )
 
 
-def _checkpoint(tensors: Iterable[Tensor], name: str) -> Iterator[tuple[Tensor, float]]:
+def _checkpoint_bytes(tensor: Tensor, name: str) -> float:
     bits = CHECKPOINT_BITS[name]
-    for tensor in tensors:
-        quantised = _is_layer_matrix(tensor) and (name != "mxfp4" or tensor.is_routed)
-        plain = max(16.0, bits)
-        yield tensor, tensor.num_weights * (bits if quantised else plain) / 8
+    quantised = _is_layer_matrix(tensor) and (name != "mxfp4" or tensor.is_routed)
+    return tensor.num_weights * (bits if quantised else max(16.0, bits)) / 8
 
 
 def _is_layer_matrix(tensor: Tensor) -> bool:
