@@ -36,8 +36,8 @@ def add_size(subcommands) -> None:
         "--kv", default="f16", metavar="TYPE", help=f"or KEYS,VALUES; {', '.join(KV_BITS)}"
     )
     load = parser.add_argument_group("what it serves")
-    load.add_argument("--context", type=int, metavar="N", help="prompt and answer of a request")
-    load.add_argument("--output", type=int, metavar="N", help="the answer's share of it")
+    load.add_argument("--context", type=int, metavar="N", help="prompt and answer (8192)")
+    load.add_argument("--output", type=int, metavar="N", help="of these, the answer (256)")
     load.add_argument("--concurrency", type=int, default=1, metavar="N", help="requests at once")
     where = parser.add_argument_group("where it runs")
     where.add_argument("--gpu", default="h100-sxm", metavar="NAME", help="a known device (--list)")
@@ -73,14 +73,15 @@ def run_size(args: argparse.Namespace) -> None:
         args.parser.error(f"--price-per-hour must be positive, got {args.price_per_hour}")
     spec, weights = read_model(args)
     num_replicas, tensor_parallel = share_out(args.gpus, args.tensor_parallel)
+    context = min(8192, spec.context_length) if args.context is None else args.context
     sizing = Sizing(
         spec,
         weights,
         find_device(args.gpu),
         kv_policy(args),
-        context=args.context or min(8192, spec.context_length),
+        context=context,
         concurrency=-(-args.concurrency // num_replicas),
-        output_tokens=args.output or 256,
+        output_tokens=min(256, context // 2) if args.output is None else args.output,
         tensor_parallel=tensor_parallel,
         reserve=None if args.reserve_gib is None else args.reserve_gib * GIB,
     )
@@ -105,9 +106,12 @@ def read_model(args: argparse.Namespace) -> tuple[ModelSpec, Weights]:
 
 def share_out(gpus: int | None, tensor_parallel: int | None) -> tuple[int, int]:
     """Replicas, and the GPUs of each: all in one unless `tensor_parallel` says otherwise."""
+    for name, value in (("gpus", gpus), ("tensor_parallel", tensor_parallel)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     tensor_parallel = tensor_parallel or gpus or 1
     gpus = gpus or tensor_parallel
-    if gpus % tensor_parallel or gpus < 1:
+    if gpus % tensor_parallel:
         raise ValueError(
             f"gpus must be a multiple of the {tensor_parallel} of one replica, got {gpus}"
         )

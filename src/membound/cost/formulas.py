@@ -110,6 +110,11 @@ def activation_bytes(tokens, hidden_size, intermediate_size, vocab_size, num_log
     return hidden + num_logits * vocab_size * 4.0
 
 
+def device_bytes(total_weight_bytes, kv_cache_bytes, pass_bytes, reserve_bytes, tensor_parallel):
+    """All that one GPU holds: its share of the weights, cache, activations and the reserve."""
+    return total_weight_bytes / tensor_parallel + kv_cache_bytes + pass_bytes + reserve_bytes
+
+
 def largest_batch(free_bytes, sequence_bytes):
     """How many sequences of `sequence_bytes` each fit in `free_bytes`: 0 if none does."""
     return max(0.0, math.floor(free_bytes / sequence_bytes))
@@ -179,6 +184,99 @@ def attention_flops(
 def matmul_flops(weights_per_token, tokens, head_weights, num_logits):
     """2 operations per weight and token; the output matrix only where logits are wanted."""
     return 2.0 * (weights_per_token * tokens + head_weights * num_logits)
+
+
+def prefill_flops(
+    matmul_weights,
+    head_weights,
+    num_heads,
+    key_dim,
+    value_dim,
+    full_layers,
+    window_layers,
+    window,
+    tokens,
+    tensor_parallel,
+):
+    """The operations of a GPU on a prompt: matrices, causal attention, its last token's logits."""
+    attention = attention_flops(
+        num_heads, key_dim, value_dim, full_layers, window_layers, window, tokens, 0.0
+    )
+    return (matmul_flops(matmul_weights, tokens, head_weights, 1.0) + attention) / tensor_parallel
+
+
+def prefill_bytes(
+    shared_bytes,
+    expert_bytes,
+    num_experts,
+    experts_per_token,
+    layer_bytes,
+    full_layers,
+    window_layers,
+    window,
+    tokens,
+    chunk,
+    tensor_parallel,
+):
+    """The bytes of a GPU on one prompt: weights once for each chunk, and the cache it leaves.
+
+    `layer_bytes` are those on one GPU.
+    """
+    passes = math.ceil(tokens / chunk)
+    once = weights_read_bytes(
+        shared_bytes, expert_bytes, num_experts, experts_per_token, min(tokens, chunk)
+    )
+    cache = kv_bytes(layer_bytes, full_layers, window_layers, window, tokens)
+    return passes * once / tensor_parallel + cache
+
+
+def decode_flops(
+    matmul_weights,
+    head_weights,
+    num_heads,
+    key_dim,
+    value_dim,
+    full_layers,
+    window_layers,
+    window,
+    context,
+    requests,
+    tensor_parallel,
+):
+    """The operations of a GPU in one step of all requests, each of which sees its whole context.
+
+    In MLA the query meets the latent vectors themselves: `key_dim` is then kv_lora_rank +
+    rope_head_dim, and `value_dim` kv_lora_rank (arXiv 2405.04434, section 2.1.2).
+    """
+    attention = attention_flops(
+        num_heads, key_dim, value_dim, full_layers, window_layers, window, 1.0, context - 1.0
+    )
+    matmul = matmul_flops(matmul_weights, requests, head_weights, requests)
+    return (matmul + requests * attention) / tensor_parallel
+
+
+def decode_bytes(
+    shared_bytes,
+    expert_bytes,
+    num_experts,
+    experts_per_token,
+    layer_bytes,
+    full_layers,
+    window_layers,
+    window,
+    context,
+    requests,
+    tensor_parallel,
+):
+    """The bytes of a GPU in one step of all requests: weights once, and each request's cache."""
+    weights = weights_read_bytes(
+        shared_bytes, expert_bytes, num_experts, experts_per_token, requests
+    )
+    cache = kv_bytes(layer_bytes, full_layers, window_layers, window, context)
+    return weights / tensor_parallel + requests * cache
+
+
+# Time
 
 
 def compute_s(flops, peak_flops_per_s, compute_efficiency):

@@ -126,7 +126,8 @@ class Sizing:
     @property
     def total_bytes(self) -> float:
         """All of it."""
-        return self.weight_bytes + self.kv_bytes + self.activation_bytes + self.reserve_bytes
+        parts = (self.kv_bytes, self.activation_bytes, self.reserve_bytes)
+        return formulas.device_bytes(self.weights.total_bytes, *parts, float(self.tensor_parallel))
 
     @property
     def free_bytes(self) -> float:

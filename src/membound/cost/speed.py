@@ -13,6 +13,7 @@ The assumptions, all of them:
 - scheduling, sampling, tokenising and the network take no time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from membound.cost import formulas
@@ -59,27 +60,27 @@ class Speed:
     @property
     def prefill(self) -> Work:
         """One prompt: its matrices and causal attention, the logits of its last token."""
-        sizing, spec = self.sizing, self.sizing.spec
-        tokens, chunk = float(sizing.prompt_tokens), float(sizing.chunk)
-        flops = self._matmul_flops(tokens, 1.0) + self._attention_flops(
-            tokens, 0.0, spec.head_dim, spec.value_dim
-        )
-        passes = formulas.padded(tokens, chunk) / chunk
-        num_bytes = passes * self._weights_read(min(tokens, chunk)) + self._cached_bytes(tokens)
-        return Work(flops / sizing.tensor_parallel, num_bytes)
+        spec, tokens = self.sizing.spec, self.sizing.prompt_tokens
+        heads = (spec.num_heads, spec.head_dim, spec.value_dim)
+        return Work(
+            _call(formulas.prefill_flops, *self._matrices(), *heads, *self._layers(), tokens,
+                  self.sizing.tensor_parallel),
+            _call(formulas.prefill_bytes, *self._stored(), *self._layers(), tokens,
+                  self.sizing.chunk, self.sizing.tensor_parallel),
+        )  # fmt: skip
 
     @property
     def decode(self) -> Work:
         """One step of all requests, each of which sees its full context."""
         sizing, spec = self.sizing, self.sizing.spec
-        requests, context = float(sizing.concurrency), float(sizing.context)
-        key_dim, value_dim = spec.head_dim, spec.value_dim
-        if spec.is_mla:  # the queries meet the latent vectors themselves (absorbed matrices)
-            key_dim, value_dim = spec.kv_lora_rank + spec.rope_head_dim, spec.kv_lora_rank
-        attention = self._attention_flops(1.0, context - 1.0, key_dim, value_dim)
-        flops = self._matmul_flops(requests, requests) + requests * attention
-        num_bytes = self._weights_read(requests) + requests * self._cached_bytes(context)
-        return Work(flops / sizing.tensor_parallel, num_bytes)
+        heads = (spec.num_heads, spec.head_dim, spec.value_dim)
+        if spec.is_mla:
+            heads = (spec.num_heads, spec.kv_lora_rank + spec.rope_head_dim, spec.kv_lora_rank)
+        load = (sizing.context, sizing.concurrency, sizing.tensor_parallel)
+        return Work(
+            _call(formulas.decode_flops, *self._matrices(), *heads, *self._layers(), *load),
+            _call(formulas.decode_bytes, *self._stored(), *self._layers(), *load),
+        )
 
     @property
     def ttft_s(self) -> float:
@@ -112,32 +113,14 @@ class Speed:
         memory = formulas.memory_s(work.num_bytes, bandwidth, self.memory_efficiency)
         return "compute" if compute > memory else "memory"
 
-    def _matmul_flops(self, tokens: float, num_logits: float) -> float:
-        weights = self.sizing.weights
-        return formulas.matmul_flops(
-            float(weights.matmul_weights), tokens, float(weights.head_weights), num_logits
-        )
+    def _matrices(self) -> tuple[int, int]:
+        return self.sizing.weights.matmul_weights, self.sizing.weights.head_weights
 
-    def _attention_flops(self, tokens: float, before: float, key_dim: int, value_dim: int) -> float:
-        spec = self.sizing.spec
-        sizes = (spec.num_heads, key_dim, value_dim, *self._layers())
-        return formulas.attention_flops(*(float(size) for size in sizes), tokens, before)
-
-    def _weights_read(self, tokens: float) -> float:
-        weights, spec = self.sizing.weights, self.sizing.spec
-        read = formulas.weights_read_bytes(
-            weights.shared_bytes,
-            weights.expert_bytes,
-            float(spec.num_experts),
-            float(spec.experts_per_token),
-            tokens,
-        )
-        return read / self.sizing.tensor_parallel
-
-    def _cached_bytes(self, tokens: float) -> float:
+    def _stored(self) -> tuple[float, ...]:
         sizing = self.sizing
         layer_bytes = sizing.policy.layer_bytes(sizing.spec, sizing.tensor_parallel)
-        return formulas.kv_bytes(layer_bytes, *(float(n) for n in self._layers()), tokens)
+        experts = (sizing.spec.num_experts, sizing.spec.experts_per_token)
+        return sizing.weights.shared_bytes, sizing.weights.expert_bytes, *experts, layer_bytes
 
     def _layers(self) -> tuple[int, int, int]:
         spec = self.sizing.spec
@@ -163,3 +146,8 @@ class Speed:
             sizing.device.link_bytes_per_s,
             ALL_REDUCE_LATENCY_S,
         )
+
+
+def _call(formula: Callable[..., float], *numbers: float) -> float:
+    """Formulas take floats, as JavaScript has no others."""
+    return formula(*map(float, numbers))
