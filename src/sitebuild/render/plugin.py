@@ -8,8 +8,10 @@ from typing import Any
 import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import BasePlugin
+from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page as MkDocsPage
 
+from sitebuild.render.remembered import Remembered, digest
 from sitebuild.render.rendering import Rendering, current, log
 from sitebuild.run.execute import HANDED_OVER, Ran, run_everything
 from sitebuild.source.pages import EDITIONS
@@ -21,31 +23,48 @@ LANGUAGES = {"en": ("en", "English"), "zh": ("zh-Hans", "简体中文")}
 class MemboundPlugin(BasePlugin):
     """Runs the blocks ahead of a build and tells the Markdown extensions which page they are on."""
 
+    remembered: Remembered | None = None
+
+    def on_startup(self, *, command: str, **_: Any) -> None:
+        """Under `serve`, keep what stays the same from edit to edit."""
+        if command == "serve":
+            self.remembered = Remembered()
+
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Run what is stale, or take what `sitebuild build` has just run and reported on."""
+        root = Path(config.config_file_path).parent
         handed_over = os.environ.get(HANDED_OVER)
         if handed_over:
             self.ran: Ran = pickle.loads(Path(handed_over).read_bytes())
         else:
-            root = Path(config.config_file_path).parent
             self.ran = run_everything(root, reuse=True, tell=log.info)
             for problem in source_problems(self.ran):
                 log.warning("%s", problem)
         self.edition = Path(config.docs_dir).name
         self.values = build_values(self.ran)
+        settings = [file.read_bytes() for file in sorted(root.glob("mkdocs*.yml"))]
+        self.shown_everywhere = digest([self.ran.results, self.values, settings])
 
     def on_env(self, env: jinja2.Environment, *, config: MkDocsConfig, **_: Any) -> None:
         """Keep the theme's compiled templates: MkDocs compiles them anew for every rebuild."""
         folder = Path(config.config_file_path).parent / ".cache" / "templates"
         folder.mkdir(parents=True, exist_ok=True)
         env.bytecode_cache = jinja2.FileSystemBytecodeCache(str(folder))
+        if self.remembered:
+            self.remembered.index_once(config)
 
-    def on_page_markdown(self, _markdown: str, *, page: MkDocsPage, **_: Any) -> None:
+    def on_page_markdown(self, markdown: str, *, page: MkDocsPage, files: Files, **_: Any) -> None:
         """Say which page comes next."""
         ours = self.ran.pages[self.edition][Path(page.file.src_uri)]
-        current.set(Rendering(ours, self.ran, self.ran.values(ours) | self.values))
+        rendering = Rendering(ours, self.ran, self.ran.values(ours) | self.values)
+        current.set(rendering)
+        if self.remembered:
+            neighbours = sorted(file.src_uri for file in files)
+            key = digest([markdown, neighbours, self.shown_everywhere])
+            if self.remembered.offer(page, key):
+                rendering.shown.update(rendering.blocks)
 
-    def on_page_content(self, _html: str, **_: Any) -> None:
+    def on_page_content(self, _html: str, *, page: MkDocsPage, **_: Any) -> None:
         """Refuse a page on which a block has silently not been shown, or has nothing to show."""
         rendering = current.get()
         for name, block in rendering.blocks.items():
@@ -55,6 +74,8 @@ class MemboundPlugin(BasePlugin):
                 )
             if rendering.output(name) is None and not self.ran.problems:
                 rendering.report(block.fence.line, f"{name} has no result, and nothing says why")
+        if self.remembered:
+            self.remembered.keep(page)
 
     def on_page_context(
         self, context: dict[str, Any], *, page: MkDocsPage, **_: Any

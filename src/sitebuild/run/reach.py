@@ -157,18 +157,28 @@ def _digest_of(file: Path) -> bytes:
     return digest.digest()
 
 
-def _mentioned_files(code: str, root: Path) -> Iterator[Path]:
-    """Files that a text in the code names, and all files under a folder that one names."""
+@lru_cache(maxsize=4096)
+def _possible_names(code: str) -> tuple[str, ...]:
     try:
         tree = ast.parse(code)
     except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
-            name = node.value
-            if len(name) < 200 and name.isprintable() and not name.startswith((".", "/")):
-                place = root / name
-                yield from (place,) if place.is_file() else sorted(place.rglob("*.*"))
+        return ()
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return tuple(
+        text
+        for text in texts
+        if isinstance(text, str)
+        and 0 < len(text) < 200
+        and text.isprintable()
+        and not text.startswith((".", "/"))
+    )
+
+
+def _mentioned_files(code: str, root: Path) -> Iterator[Path]:
+    """Files that a text in the code names, and all files under a folder that one names."""
+    for name in _possible_names(code):
+        place = root / name
+        yield from (place,) if place.is_file() else sorted(place.rglob("*.*"))
 
 
 def keys_of(page_name: str, blocks: Sequence[Block], library: Library, root: Path) -> list[str]:
