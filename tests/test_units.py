@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membound.units import GB, GIB, format_bytes, format_s
+from membound.units import GB, GIB, Gibibytes, Gigabytes, format_bytes, format_s
 
 
 def test_a_gigabyte_is_seven_per_cent_less_than_a_gibibyte():
@@ -53,3 +53,18 @@ def test_what_is_shown_is_right_to_half_a_per_cent(num_bytes):
     number, unit = format_bytes(num_bytes).split()
     size = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
     assert float(number) * size == pytest.approx(num_bytes, rel=0.005)
+
+
+def test_gigabytes_and_gibibytes_meet_only_as_bytes():
+    sold, given = Gigabytes(80), Gibibytes(80)
+    assert sold.num_bytes == 80 * GB
+    assert str(Gibibytes.from_bytes(sold.num_bytes)) == "74.51 GiB"
+    for mix in (lambda: sold + given, lambda: given - sold, lambda: sold < given):
+        with pytest.raises(TypeError):
+            mix()
+    assert sold != given
+
+
+def test_amounts_of_one_unit_add_up_and_compare():
+    assert Gibibytes(2) + Gibibytes(3) - Gibibytes(1) == Gibibytes(4)
+    assert Gigabytes(1) < Gigabytes(2)

@@ -15,7 +15,7 @@ from membound.cost.spec import ModelSpec
 from membound.cost.speed import COMPUTE_EFFICIENCY, MEMORY_EFFICIENCY, Speed
 from membound.cost.tables import devices, find_device, find_model, models
 from membound.cost.weights import FORMATS, Weights, model_weights, num_params
-from membound.units import GIB, format_bytes
+from membound.units import Gibibytes, format_bytes
 
 
 def add_size(subcommands) -> None:
@@ -83,7 +83,7 @@ def run_size(args: argparse.Namespace) -> None:
         concurrency=-(-args.concurrency // num_replicas),
         output_tokens=min(256, context // 2) if args.output is None else args.output,
         tensor_parallel=tensor_parallel,
-        reserve=None if args.reserve_gib is None else args.reserve_gib * GIB,
+        reserve=None if args.reserve_gib is None else Gibibytes(args.reserve_gib).num_bytes,
     )
     speed = Speed(sizing, args.memory_efficiency, args.compute_efficiency)
     lines = report(speed, num_replicas, args.price_per_hour)

@@ -1,8 +1,12 @@
 """Units: a GB is not a GiB, and a second is too long for what is measured here.
 
 Memory is bought in GB (10⁹ bytes) and given out in GiB (2³⁰ bytes): 7 % apart, enough to turn
-"fits" into "does not". Names say which: 80 GB of an H100 are 74.5 GiB.
+"fits" into "does not". Names say which: 80 GB are 74.5 GiB. Where a number stands alone, its type
+says it: `Gigabytes` and `Gibibytes` neither add up nor compare until both are bytes.
 """
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 KB, MB, GB, TB = 10**3, 10**6, 10**9, 10**12
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
@@ -10,6 +14,44 @@ KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
 _DECIMAL = (("TB", TB), ("GB", GB), ("MB", MB), ("kB", KB))
 _BINARY = (("TiB", TIB), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB))
 _SECONDS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+@dataclass(frozen=True, order=True)
+class _Amount:
+    value: float
+    bytes_each: ClassVar[int]
+    symbol: ClassVar[str]
+
+    @classmethod
+    def from_bytes(cls, num_bytes: float) -> Self:
+        """As many of this unit as the bytes make."""
+        return cls(num_bytes / cls.bytes_each)
+
+    @property
+    def num_bytes(self) -> float:
+        """The same in bytes, the unit in which amounts meet."""
+        return self.value * self.bytes_each
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.value + other.value) if type(other) is type(self) else NotImplemented
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(self.value - other.value) if type(other) is type(self) else NotImplemented
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} {self.symbol}"
+
+
+class Gigabytes(_Amount):
+    """10⁹ bytes each, as memory is sold; `TypeError` if added to or compared with `Gibibytes`."""
+
+    bytes_each, symbol = GB, "GB"
+
+
+class Gibibytes(_Amount):
+    """2³⁰ bytes each, as memory is given out; `TypeError` if mixed with `Gigabytes`."""
+
+    bytes_each, symbol = GIB, "GiB"
 
 
 def format_bytes(num_bytes: float, *, binary: bool = False) -> str:

@@ -90,6 +90,13 @@ def test_llama_cpp_keeps_of_mla_the_keys_alone():
     assert LLAMA_CPP.llamacpp_bytes(spec, 768_000) == 65_812.5 * MIB
 
 
+def test_llama_cpp_keeps_whole_keys_and_values_of_an_older_deepseek_file():
+    # A published log of DeepSeek-V2-Lite without MLA's keys, 4096 cells: K 648 MiB, V 432 MiB
+    spec = find_model("deepseek-v2-lite")
+    assert LLAMA_CPP.llamacpp_bytes(replace(spec, kv_lora_rank=0), 4096) == (648 + 432) * MIB
+    assert LLAMA_CPP.llamacpp_bytes(spec, 4096) == 27 * 576 * 2 * 4096
+
+
 def test_keys_and_values_may_differ_in_type():
     # A published log: 62 layers of 8 heads, 65536 cells, K (q8_0) 4216 MiB, V (q4_0) 2232 MiB
     spec = replace(find_model("llama-3.1-8b"), num_layers=62)
@@ -104,6 +111,29 @@ def test_split_streams_have_a_window_each_and_a_pool_has_all_of_them():
     assert split == cell * 4 * (full * 8192 + windowed * 1536)
     pool = replace(LLAMA_CPP, unified=True).llamacpp_bytes(spec, 4 * 8192, 4)
     assert pool == cell * (full * 32_768 + windowed * 4608)
+
+
+KV_BYTES = {  # 2 x layers x KV heads x head_dim x 2, by hand; MLA: 61 x (512 + 64) x 2
+    "llama-2-7b": 524_288, "llama-2-13b": 819_200, "llama-3.1-8b": 131_072,
+    "llama-3.1-70b": 327_680, "llama-3.1-405b": 516_096, "mistral-7b-v0.1": 131_072,
+    "mixtral-8x7b": 131_072, "qwen2.5-0.5b": 12_288, "qwen2.5-7b": 57_344, "qwen3-8b": 147_456,
+    "qwen3-32b": 262_144, "qwen3-30b-a3b": 98_304, "qwen3-235b-a22b": 192_512,
+    "smollm2-135m": 23_040, "smollm2-360m": 40_960, "deepseek-v3": 70_272,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KV_BYTES)
+def test_a_token_takes_as_many_bytes_as_published(name):
+    assert KVPolicy().num_bytes(find_model(name), 1, 1) == KV_BYTES[name]
+
+
+def test_the_table_of_the_llama_3_1_announcement():
+    # huggingface/blog, llama31: GiB at 1024, 16,000 and 128,000 tokens. Its 405B row is double.
+    table = {"llama-3.1-8b": (0.125, 1.95, 15.62), "llama-3.1-70b": (0.313, 4.88, 39.06)}
+    for name, row in table.items():
+        for tokens, gib in zip((1024, 16_000, 128_000), row, strict=True):
+            found = KVPolicy().num_bytes(find_model(name), tokens, 1) / GIB
+            assert found == pytest.approx(gib, abs=0.006)
 
 
 def test_vllm_s_log_of_ministral_3_14b_on_two_gpus():

@@ -21,7 +21,8 @@ def test_an_mxfp4_checkpoint_of_gpt_oss_20b_is_as_long_as_the_published_one():
     # gpt-oss counts neither its embedding, hence "3.61B" and "5.13B" there
     [
         ("deepseek-v3", 37, 0), ("mixtral-8x7b", 12.9, 1), ("qwen3-30b-a3b", 3.3, 1),
-        ("qwen3-235b-a22b", 22, 0),
+        ("qwen3-235b-a22b", 22, 0), ("deepseek-v2", 21, 0), ("mixtral-8x22b", 39, 0),
+        ("qwen3-coder-480b-a35b", 35, 0),
     ],
 )  # fmt: skip
 def test_a_token_uses_as_many_parameters_as_published(name, billions, digits):

@@ -8,12 +8,12 @@ from membound.cost.kv import KVPolicy
 from membound.cost.spec import ModelSpec
 from membound.cost.tables import Device
 from membound.cost.weights import Weights
-from membound.units import GIB, MIB
+from membound.units import MIB, Gibibytes
 
 # What an engine leaves of a device. exact: "other_mem" of aiconfigurator-core 0.12.0, for runtime,
 # graphs and all that was not counted; vLLM 0.33.0: all but --gpu-memory-utilization;
 # llama.cpp@0c1e57098: --fit-target.
-EXACT_RESERVE_BYTES = 3.5 * GIB
+EXACT_RESERVE_BYTES = Gibibytes(3.5).num_bytes
 VLLM_MEMORY_SHARE = 0.92
 LLAMA_CPP_RESERVE_BYTES = 1024 * MIB
 NCCL_BYTES = {1: 0, 2: 342 * MIB}  # aiconfigurator-core, "nccl_mem"; 392 MiB on 4 and on 8

@@ -35,7 +35,8 @@ class Weights:
     `expert_bytes` belong to routed experts, of which a token reads its own; of
     `looked_up_bytes`, the embedding of an untied model, it reads one row. `matmul_weights` are the
     numbers that a token is multiplied with in the layers, `head_weights` those of the output
-    matrix; `active_params` is what papers count: shared weights and a token's own experts.
+    matrix; `active_params` are shared weights and a token's own experts. Papers count so too, but
+    some without the embedding.
     """
 
     format: str
