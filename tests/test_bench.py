@@ -1,12 +1,24 @@
 """Each test is one sentence that `membound.bench` says of itself."""
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from membound import bench
-from membound.bench import Timing, interleave, machine_line, measure, num_threads, read_probes
+from membound.bench import (
+    Timing,
+    interleave,
+    machine_line,
+    measure,
+    num_threads,
+    read_probes,
+    triad,
+)
 
 
 def test_a_time_is_the_median_of_its_runs():
@@ -41,6 +53,43 @@ def test_every_probe_reads_every_number_once():
     array[[0, 1, -2, -1]] = 1, 0, 0, 1  # the first and the last among them
     for probe in probes.values():
         assert np.sum(probe()) == array.size / 2
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_triad_adds_three_times_c_to_b_and_counts_three_arrays(monkeypatch, workers):
+    monkeypatch.setattr(bench, "num_threads", lambda: workers)
+    num_bytes, run = triad(12 * 400_001)  # not a multiple of the threads, nor of a piece
+    result = run()
+    assert np.array_equal(result, np.full(result.shape, 1 + 3 * 2, np.float32))
+    assert num_bytes == 3 * result.nbytes
+    assert 12 * (400_001 - workers) < num_bytes <= 12 * 400_001
+
+
+def test_a_triad_of_nothing_is_refused(monkeypatch):
+    monkeypatch.setattr(bench, "num_threads", lambda: 2)
+    with pytest.raises(ValueError, match="2 threads need 12 bytes each, got 23 in all"):
+        triad(23)
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_threads_that_are_stated_are_those_that_openblas_has(threads):
+    libraries = list((Path(np.__file__).parents[1] / "numpy.libs").glob("*openblas64_*"))
+    if not libraries or num_threads() < 2:
+        pytest.skip("needs NumPy's own OpenBLAS, and two cores")
+    ask = (
+        "import ctypes, sys, numpy; from membound.bench import num_threads;"
+        "blas = ctypes.CDLL(sys.argv[1]);"
+        "print(num_threads(), blas.scipy_openblas_get_num_threads64_())"
+    )
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": threads}
+    answer = subprocess.run(
+        [sys.executable, "-c", ask, str(libraries[0])],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split() == [threads, threads]
 
 
 @pytest.mark.parametrize(

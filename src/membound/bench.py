@@ -9,6 +9,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,37 @@ def read_probes(num_bytes: int = 512 << 20) -> tuple[Float32, dict[str, Run]]:
         "x @ W": lambda: y @ matrix,
         "x · x": lambda: array.dot(array),
     }
+
+
+def triad(num_bytes: int = 512 << 20) -> tuple[int, Run]:
+    """Return how many bytes a run moves, and the run: a = b + 3 c, on as many threads as BLAS.
+
+    McCalpin's STREAM triad, counted as he counts it: two arrays read and one written, `num_bytes`
+    in all. NumPy has no such operation, so it goes in pieces whose 3 c stay in a cache.
+    """
+    workers, piece = num_threads(), 1 << 17
+    share = num_bytes // (3 * 4 * workers)
+    if share < 1:
+        raise ValueError(f"{workers} threads need 12 bytes each, got {num_bytes} in all")
+    a, b, c = (aligned_empty(share * workers) for _ in range(3))
+    a[:], b[:], c[:] = 0, 1, 2
+    products = np.empty((workers, piece), np.float32)
+
+    def add(worker: int) -> None:
+        end = (worker + 1) * share
+        for start in range(worker * share, end, piece):
+            here = slice(start, min(start + piece, end))
+            product = products[worker, : here.stop - here.start]
+            np.multiply(c[here], np.float32(3), out=product)
+            np.add(b[here], product, out=a[here])
+
+    pool = ThreadPoolExecutor(workers)  # NumPy lets go of the interpreter while it computes
+
+    def run() -> Float32:
+        list(pool.map(add, range(workers)))
+        return a
+
+    return 3 * a.nbytes, run
 
 
 def num_threads() -> int:

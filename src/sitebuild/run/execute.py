@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from membound.bench import THREAD_VARIABLES, num_threads
 from sitebuild.problems import Problem
 from sitebuild.run.reach import Library, keys_of, needed_blocks
 from sitebuild.source.labels import read_catalogues
@@ -147,6 +148,8 @@ def _in_child(
     root: Path, blocks: list[dict[str, Any]], catalogues: Catalogues
 ) -> tuple[list[Result], str]:
     """Run the blocks; returns what finished, and why the process died before its end, if it did."""
+    # What the machine line states is what the BLAS library gets: it asks once, when it is loaded.
+    pinned = dict.fromkeys(THREAD_VARIABLES, str(num_threads()))
     with tempfile.TemporaryDirectory() as folder:
         out, errors = Path(folder, "results"), Path(folder, "errors")
         out.touch()
@@ -157,7 +160,7 @@ def _in_child(
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 cwd=root,
-                env=os.environ | {"MPLBACKEND": "svg"},
+                env=os.environ | {"MPLBACKEND": "svg"} | pinned,
                 text=True,
             )
         try:
