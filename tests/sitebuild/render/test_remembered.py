@@ -25,19 +25,18 @@ class Author:
 
         monkeypatch.setattr(Page, "render", noted)
         monkeypatch.chdir(site.root)
-        self.plugin = None
+        self.remembered = None
 
     def build(self, folder: str, *, fresh: bool = False) -> dict[str, bytes]:
         """Build the English edition: each file's bytes by name."""
         self.converted.clear()
         out = self.site.root / folder
         config = load_config(str(self.site.root / "mkdocs.yml"), site_dir=str(out), strict=False)
-        ours = config.plugins["membound"]
-        if not fresh:
-            if self.plugin is None:
-                ours.on_startup(command="serve", dirty=False)
-                self.plugin = ours
-            ours.remembered = self.plugin.remembered
+        ours = config.plugins["membound"]  # MkDocs keeps it from build to build
+        if self.remembered is None:
+            ours.on_startup(command="serve", dirty=False)
+            self.remembered = ours.remembered
+        ours.remembered = None if fresh else self.remembered
         build(config, dirty=False)
         files = (*out.rglob("*.html"), out / "search/search_index.json")
         return {str(Path(file).relative_to(out)): file.read_bytes() for file in files}
