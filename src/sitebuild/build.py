@@ -24,7 +24,7 @@ CONFIGS = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 EPOCH = "1767225600"  # 2026-01-01: the same bytes on every day
 REPORTED = re.compile(r"^(?:WARNING|ERROR|CRITICAL) +-  +(?P<message>.*)$")
 IN_FILE = re.compile(r"^Doc file '(?P<doc>[^']+)' contains (?P<what>.*?'(?P<link>[^']*)'.*)$")
-OURS = re.compile(r"^(?P<file>docs/[^:]+):(?P<line>\d+): (?P<message>.*)$")
+OURS = re.compile(r"^(?P<file>(?:docs|src)/[^:]+):(?P<line>\d+): (?P<message>.*)$")
 NAV = re.compile(r"(?:A reference to|A relative path to|- ) ?'?(?P<doc>[\w./-]+\.md)'?")
 
 

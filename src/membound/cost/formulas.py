@@ -57,7 +57,7 @@ def vllm_kv_bytes(
     return layer_bytes * block_size * (full + held)
 
 
-def llamacpp_cells(n_ctx, num_sequences, unified):
+def llamacpp_cells(n_ctx, num_sequences, unified: bool):
     """The cells of a full layer in one stream; split (not `unified`), each sequence has its own.
 
     `n_ctx` is what `-c` says, for all sequences together. llama-context.cpp: pad to 256, share
@@ -66,10 +66,10 @@ def llamacpp_cells(n_ctx, num_sequences, unified):
     total = padded(n_ctx, 256.0)
     if unified:
         return total
-    return padded(math.floor(total / num_sequences), 256.0)
+    return padded(float(math.floor(total / num_sequences)), 256.0)
 
 
-def llamacpp_window_cells(n_ctx, num_sequences, unified, window, n_batch, n_ubatch):
+def llamacpp_window_cells(n_ctx, num_sequences, unified: bool, window, n_batch, n_ubatch):
     """The cells of a sliding-window layer in one stream (llama-kv-cache-iswa.cpp)."""
     sharing = num_sequences if unified else 1.0
     ubatch = min(n_ubatch, min(n_batch, n_ctx))
@@ -84,10 +84,10 @@ def llamacpp_kv_bytes(
     window,
     n_ctx,
     num_sequences,
-    unified,
+    unified: bool,
     n_batch,
     n_ubatch,
-    swa_full,
+    swa_full: bool,
 ):
     """The cache that llama.cpp allocates when it starts, of all sequences; `swa_full`: no window.
 
@@ -137,7 +137,7 @@ def power(base, exponent):
     """`base` to a whole `exponent` from 0, by squaring: the same bits in both languages."""
     if exponent < 1.0:
         return 1.0
-    half = power(base, math.floor(exponent / 2.0))
+    half = power(base, float(math.floor(exponent / 2.0)))
     if exponent - 2.0 * math.floor(exponent / 2.0) > 0.0:
         return half * half * base
     return half * half

@@ -6,7 +6,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sitebuild.javascript.kinds import BOOL, FLOAT, NUMBERS, TEXT, WHOLE, Kind, Record, Row, join
+from sitebuild.javascript.kinds import (
+    BOOL,
+    FLOAT,
+    NUMBERS,
+    TEXT,
+    WHOLE,
+    Kind,
+    Record,
+    Row,
+    join,
+    told,
+)
 from sitebuild.javascript.names import js_name
 from sitebuild.javascript.refused import OutsideSubsetError, outside
 
@@ -37,10 +48,11 @@ class Signature:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a name means where an expression stands: values by kind, and functions."""
+    """What a name means where an expression stands: a value, a function, a kind of record."""
 
-    values: Mapping[str, Kind]
-    functions: Mapping[str, Signature]
+    values: dict[str, Kind]
+    functions: dict[str, Signature]
+    records: dict[str, Record]
 
 
 def say(node: ast.expr, scope: Scope) -> Said:
@@ -182,20 +194,33 @@ def _part(node: ast.Subscript, scope: Scope) -> Said:
 
 
 def _record(node: ast.Dict, scope: Scope) -> Said:
+    """A literal; or another record with some fields of it changed, as in {**case, "gpus": 2.0}."""
+    keys, values = node.keys, node.values
+    changed: Said | None = None
+    if keys and keys[0] is None:
+        changed = say(values[0], scope)
+        keys, values = keys[1:], values[1:]
     fields: dict[str, Said] = {}
-    for key, value in zip(node.keys, node.values, strict=True):
+    for key, value in zip(keys, values, strict=True):
         match key:
-            case ast.Constant(value=str(name)) if _is_field(name):
+            case ast.Constant(value=str(name)) if is_field(name):
                 if name in fields:
                     raise OutsideSubsetError(key, f"the field {name!r} is given twice")
                 fields[name] = say(value, scope)
             case _:
                 raise OutsideSubsetError(node, "a field of a dict is a text that reads as a name")
     text = ", ".join(f"{name}: {text}" for name, (text, _) in fields.items())
-    return f"{{ {text} }}", Record(tuple((name, kind) for name, (_, kind) in fields.items()))
+    if changed is None:
+        return f"{{ {text} }}", Record(tuple((name, kind) for name, (_, kind) in fields.items()))
+    for name, (_, kind) in fields.items():
+        if not isinstance(changed[1], Record) or changed[1].get(name) is not kind:
+            raise OutsideSubsetError(
+                node, f"`{ast.unparse(values[0])}` has no field {name!r} of this kind to change"
+            )
+    return f"{{ ...{changed[0]}, {text} }}", changed[1]
 
 
-def _is_field(name: str) -> bool:
+def is_field(name: str) -> bool:
     """Digits would be sorted to the front, and __proto__ is not a field in JavaScript."""
     return name.isidentifier() and name.isascii() and name != "__proto__"
 
@@ -238,10 +263,10 @@ def _own_call(name: str, node: ast.Call, scope: Scope) -> Said:
     texts = []
     for parameter, kind in signature.parameters:
         text, found = say(arguments[parameter], scope)
-        if found is not kind:
+        if found != kind:
             raise OutsideSubsetError(
                 node,
-                f"{name}'s {parameter} is {kind.value}: "
+                f"{name}'s {parameter} is {told(kind)}: "
                 f"`{ast.unparse(arguments[parameter])}` may be something else",
             )
         texts.append(text)

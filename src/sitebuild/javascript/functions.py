@@ -3,7 +3,7 @@
 import ast
 
 from sitebuild.javascript.expressions import Scope, Signature, say, say_test
-from sitebuild.javascript.kinds import ANNOTATED, FLOAT, Kind, Row, join
+from sitebuild.javascript.kinds import ANNOTATED, FLOAT, Kind, Row, join, told
 from sitebuild.javascript.names import BUILT_IN, js_name
 from sitebuild.javascript.refused import OutsideSubsetError, outside
 
@@ -15,7 +15,7 @@ class Function:
     """A function in JavaScript, `text`, and how others may call it, `signature`."""
 
     def __init__(self, node: ast.FunctionDef, module: Scope):
-        parameters, defaults = _read_parameters(node)
+        parameters, defaults = _read_parameters(node, module)
         self.module = _with_itself(node, parameters, defaults, module)
         stored = (
             n for n in ast.walk(node) if isinstance(n, ast.Name) and n.ctx.__class__ is ast.Store
@@ -48,7 +48,7 @@ class Function:
     def _scope(self, known: Known) -> Scope:
         """A name that a function assigns anywhere is its own throughout."""
         around = {name: kind for name, kind in self.module.values.items() if name not in self.own}
-        return Scope(around | known, self.module.functions)
+        return Scope(around | known, self.module.functions, self.module.records)
 
     def _body(
         self, statements: list[ast.stmt], known: Known, pad: str
@@ -127,7 +127,7 @@ def _with_itself(
 ) -> Scope:
     """The module as a function sees it, itself included, which is taken to return a float."""
     itself = Signature(tuple(parameters.items()), defaults, FLOAT)
-    return Scope(module.values, {**module.functions, node.name: itself})
+    return Scope(module.values, {**module.functions, node.name: itself}, module.records)
 
 
 def _calls(node: ast.FunctionDef, name: str) -> bool:
@@ -135,7 +135,7 @@ def _calls(node: ast.FunctionDef, name: str) -> bool:
     return any(isinstance(function, ast.Name) and function.id == name for function in called)
 
 
-def _read_parameters(node: ast.FunctionDef) -> tuple[Known, dict[str, ast.expr]]:
+def _read_parameters(node: ast.FunctionDef, module: Scope) -> tuple[Known, dict[str, ast.expr]]:
     """Kinds and defaults by name; how an argument is passed, by place or by name, is Python's."""
     held = node.args
     if held.vararg or held.kwarg or node.decorator_list:
@@ -144,22 +144,23 @@ def _read_parameters(node: ast.FunctionDef) -> tuple[Known, dict[str, ast.expr]]
     positional = [*held.posonlyargs, *held.args]
     for parameter in (*positional, *held.kwonlyargs):
         annotation = ast.unparse(parameter.annotation) if parameter.annotation else "float"
-        if annotation not in ANNOTATED:
-            fits = ", ".join(ANNOTATED)
+        known = ANNOTATED | module.records
+        if annotation not in known:
+            fits = ", ".join(known)
             raise OutsideSubsetError(
                 parameter, f"`{parameter.arg}` is {annotation}: a formula takes {fits}"
             )
         _refuse_taken(parameter, parameter.arg)
-        kinds[parameter.arg] = ANNOTATED[annotation]
+        kinds[parameter.arg] = known[annotation]
     last = positional[len(positional) - len(held.defaults) :]
     pairs = [*zip(last, held.defaults, strict=True)]
     pairs += zip(held.kwonlyargs, held.kw_defaults, strict=True)
     defaults = {parameter.arg: default for parameter, default in pairs if default is not None}
     for name, default in defaults.items():
-        if say(default, Scope({}, {}))[1] is not kinds[name]:
+        if say(default, Scope({}, {}, {}))[1] is not kinds[name]:
             raise OutsideSubsetError(
                 default,
-                f"`{name}` is {kinds[name].value}, its default {ast.unparse(default)} is not",
+                f"`{name}` is {told(kinds[name])}, its default {ast.unparse(default)} is not",
             )
     return kinds, defaults
 

@@ -19,7 +19,7 @@ class Scalar(Enum):
 
 @dataclass(frozen=True)
 class Record:
-    """A dict with the keys that its literal names."""
+    """A dict with the fields that its literal, or its TypedDict, names."""
 
     fields: tuple[tuple[str, "Kind"], ...]
 
@@ -40,6 +40,16 @@ FLOAT, WHOLE, BOOL, TEXT = Scalar
 NUMBERS = {FLOAT, WHOLE}
 ANNOTATED = {"float": FLOAT, "bool": BOOL, "str": TEXT}
 """What a parameter can be. Not int: a formula reckons in floats."""
+
+
+def told(kind: Kind) -> str:
+    """The kind in words."""
+    match kind:
+        case Scalar():
+            return kind.value
+        case Record():
+            return "a record"
+    return "a tuple"
 
 
 def join(first: Kind, second: Kind) -> Kind | None:

@@ -4,9 +4,9 @@ import ast
 import json
 from collections.abc import Mapping
 
-from sitebuild.javascript.expressions import Scope, say
+from sitebuild.javascript.expressions import Scope, is_field, say
 from sitebuild.javascript.functions import Function
-from sitebuild.javascript.kinds import Kind
+from sitebuild.javascript.kinds import ANNOTATED, Record
 from sitebuild.javascript.names import BUILT_IN, js_name
 from sitebuild.javascript.refused import OutsideSubsetError, outside
 from sitebuild.javascript.runtime import RUNTIME
@@ -27,6 +27,8 @@ def transcribe(sources: Mapping[str, str]) -> str:
         except OutsideSubsetError as error:
             error.file = file
             raise
+        except SyntaxError as error:
+            raise OutsideSubsetError(error, f"{error.msg}: it is not Python", file) from error
     signatures = module.scope.functions
     parameters = {
         name: [parameter for parameter, _ in signature.parameters]
@@ -51,7 +53,7 @@ class _Module:
     """What a module has defined so far, and its lines."""
 
     def __init__(self) -> None:
-        self.scope = Scope(dict[str, Kind](), {})
+        self.scope = Scope({}, {}, {})
         self.lines: list[str] = []
 
     def take(self, node: ast.stmt) -> None:
@@ -61,12 +63,17 @@ class _Module:
                 return
             case ast.Import(names=[ast.alias(name="math", asname=None)]):
                 return
+            case ast.ImportFrom(module="typing", names=[ast.alias(name="TypedDict", asname=None)]):
+                return
             case ast.ImportFrom(names=names):
                 self._refuse_unknown(node, names)
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 self._refuse_taken(node, name)
                 text, self.scope.values[name] = say(value, self.scope)
                 self.lines.append(f"const {js_name(name)} = {text};\n")
+            case ast.ClassDef(name=name, bases=[ast.Name(id="TypedDict")]):
+                self._refuse_taken(node, name)
+                self.scope.records[name] = _read_record(node)
             case ast.FunctionDef(name=name):
                 self._refuse_taken(node, name)
                 function = Function(node, self.scope)
@@ -77,12 +84,30 @@ class _Module:
 
     def _refuse_unknown(self, node: ast.ImportFrom, names: list[ast.alias]) -> None:
         for alias in names:
-            here = alias.name in self.scope.values or alias.name in self.scope.functions
-            if not here or alias.asname:
+            scope = self.scope
+            known = {**scope.values, **scope.functions, **scope.records}
+            if alias.name not in known or alias.asname:
                 raise OutsideSubsetError(
                     node, f"`{alias.name}` is not, by this name, in the modules before this one"
                 )
 
     def _refuse_taken(self, node: ast.stmt, name: str) -> None:
-        if name in BUILT_IN or name in self.scope.values or name in self.scope.functions:
+        scope = self.scope
+        if name in BUILT_IN or name in {**scope.values, **scope.functions, **scope.records}:
             raise OutsideSubsetError(node, f"the name `{name}` is taken: choose another")
+
+
+def _read_record(node: ast.ClassDef) -> Record:
+    """The fields of a `TypedDict`."""
+    fields = {}
+    for line in node.body:
+        match line:
+            case ast.Expr(value=ast.Constant(value=str())):
+                continue
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id=kind), value=None):
+                if kind not in ANNOTATED or not is_field(name):
+                    raise OutsideSubsetError(line, f"a field is one of {', '.join(ANNOTATED)}")
+                fields[name] = ANNOTATED[kind]
+            case _:
+                raise outside(line)
+    return Record(tuple(fields.items()))

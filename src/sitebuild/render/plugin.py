@@ -12,7 +12,12 @@ from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page as MkDocsPage
 
 from sitebuild.render.remembered import Remembered, digest
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page as MkDocsPage
+
+from sitebuild.javascript.refused import OutsideSubsetError
 from sitebuild.render.rendering import Rendering, current, log
+from sitebuild.render.scripts import ADDRESS, formulas_script
 from sitebuild.run.execute import HANDED_OVER, Ran, run_everything
 from sitebuild.source.pages import EDITIONS
 from sitebuild.source_problems import build_values, source_problems
@@ -44,6 +49,15 @@ class MemboundPlugin(BasePlugin):
         self.values = build_values(self.ran)
         settings = [file.read_bytes() for file in sorted(root.glob("mkdocs*.yml"))]
         self.shown_everywhere = digest([self.ran.results, self.values, settings])
+
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
+        """Add the script made from Python: made anew each time, so that `serve` shows an edit."""
+        try:
+            script = formulas_script(Path(config.config_file_path).parent)
+        except OutsideSubsetError as refused:
+            log.warning("%s", refused)
+        else:
+            files.append(File.generated(config, ADDRESS, content=script))
 
     def on_env(self, env: jinja2.Environment, *, config: MkDocsConfig, **_: Any) -> None:
         """Keep the theme's compiled templates: MkDocs compiles them anew for every rebuild."""

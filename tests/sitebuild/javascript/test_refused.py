@@ -119,3 +119,8 @@ def test_a_module_outside_the_subset_is_refused(source, instead):
 def test_a_refusal_names_the_file_and_the_line():
     with pytest.raises(OutsideSubsetError, match=r"^src/b\.py:2: `x \*\* 2.0` cannot become"):
         transcribe({"src/a.py": "A = 1.0", "src/b.py": "def f(x):\n  return x ** 2.0\n"})
+
+
+def test_what_is_not_python_is_refused_at_its_line():
+    with pytest.raises(OutsideSubsetError, match=r"^src/a\.py:2: .* it is not Python$"):
+        transcribe({"src/a.py": "A = 1.0\nB = = 2.0\n"})

@@ -1,0 +1,16 @@
+"""The script that is made while the site is built: the calculator's formulas."""
+
+from pathlib import Path
+
+from sitebuild.javascript.module import transcribe
+
+FORMULAS = (
+    Path("src/membound/cost/formulas.py"),
+    Path("src/membound/cost/calculator.py"),
+)
+ADDRESS = "assets/formulas.mjs"
+
+
+def formulas_script(root: Path) -> str:
+    """The formulas under `root` as an ES module; `OutsideSubsetError` says what cannot be one."""
+    return transcribe({f.as_posix(): (root / f).read_text(encoding="utf-8") for f in FORMULAS})
