@@ -119,9 +119,11 @@ CONSTRUCTS = {
     "calls, by place, by name, by default": "return (g(x), g(x, y), g(b=x, a=y), g(y, b=1.0))",
     "a function that calls itself": "return halved(min(abs(x), 50.0) if x == x else 0.0)",
     "a reserved function": "return delete(x)",
+    "a record of a named kind": "c = {'new': x, 'sure': x > y}\nreturn pick({**c, 'new': y})",
 }
 PREAMBLE = """\
 import math
+from typing import TypedDict
 K = 7.0
 G = 1024.0 * 1024.0 * K / 3.0
 def g(a: float, b: float = 2.5) -> float:
@@ -130,6 +132,13 @@ def halved(n):
   if n < 1.0:
     return n
   return halved(n / 2.0) + 1.0
+class Case(TypedDict):
+  "Words."
+  new: float
+  sure: bool
+def pick(case: Case):
+  other = {**case, "sure": not case["sure"]}
+  return case["new"] if other["sure"] else -case["new"]
 def delete(default):
   return default * 2.0
 """
@@ -150,7 +159,8 @@ def test_reserved_names_can_be_called_and_parameters_are_listed(page: Page):
           return [m.delete(3), m.PARAMETERS, m.K]; }""",
         text,
     )
-    assert seen == [6, {"g": ["a", "b"], "halved": ["n"], "delete": ["default"]}, 7]
+    listed = {"g": ["a", "b"], "halved": ["n"], "pick": ["case"], "delete": ["default"]}
+    assert seen == [6, listed, 7]
 
 
 NUMBER = st.sampled_from(["a", "b", "c", "0.1", "3.0", "1e300", "5e-324", "2.0"])

@@ -78,7 +78,8 @@ WORDS = {
     "no": "no",
     "share": "The address of this page now holds these numbers: copy it to share them.",
     "number": "{name}: a number from {least} to {most} fits here. The last good one is in use.",
-    "whole": "{name}: a whole number from {least} to {most} fits here. The last good one is in use.",
+    "whole": "{name}: a whole number from {least} to {most} fits here. The last good one is in "
+    "use.",
     "context-limit": "This model reads at most {limit} tokens: choose a context up to that.",
     "answer-refused": "The answer leaves no room for a prompt: choose fewer than {context} tokens.",
     "heads-refused": "{heads} query heads cannot be shared out evenly over {gpus} GPUs: choose "
@@ -91,16 +92,18 @@ WORDS = {
     "fits-not": "It does not fit: each GPU lacks {missing}.",
     "smaller-cache": "The cache is what is too large. {batch} requests of this context fit, or "
     "{concurrency} requests of {longest} tokens.",
-    "smaller-weights": "Not one request fits beside the weights. Change first: fewer bits a weight.",
+    "smaller-weights": "Not one request fits beside the weights. Change first: fewer bits a "
+    "weight.",
     "enough": "{gpus} such GPUs would hold it.",
     "not-enough": "No number of such GPUs up to 64 that divides the heads would hold it.",
     "batch": "Memory binds: {share} % of what a step reads are weights, and they are read once for "
     "all requests. Change first: run more at once. {batch} fit, for {after} tokens/s instead of "
     "{now}.",
     "fewer-bits": "Memory binds: {share} % of what a step reads are weights, and no more requests "
-    "fit. Change first: the format of the weights. Half the bits: {after} tokens/s instead of {now}.",
-    "cache": "Memory binds: {cache_share} % of what a step reads is cache. Change first: the format "
-    "of the cache, or the context. Half the bits: {after} tokens/s instead of {now}.",
+    "fit. Change first: the format of the weights. Half the bits: {after} tokens/s instead of "
+    "{now}.",
+    "cache": "Memory binds: {cache_share} % of what a step reads is cache. Change first: the "
+    "format of the cache, or the context. Half the bits: {after} tokens/s instead of {now}.",
     "compute": "Arithmetic binds: more requests would wait longer and get no more tokens. Change "
     "first: the GPU, or their number.",
     "links": "The links between the GPUs bind. Change first: fewer GPUs with fewer bits a weight, "

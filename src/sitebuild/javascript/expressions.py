@@ -210,8 +210,10 @@ def _record(node: ast.Dict, scope: Scope) -> Said:
             case _:
                 raise OutsideSubsetError(node, "a field of a dict is a text that reads as a name")
     text = ", ".join(f"{name}: {text}" for name, (text, _) in fields.items())
-    if changed is None:
+    if changed is None and fields:
         return f"{{ {text} }}", Record(tuple((name, kind) for name, (_, kind) in fields.items()))
+    if changed is None or not fields:
+        raise outside(node)
     for name, (_, kind) in fields.items():
         if not isinstance(changed[1], Record) or changed[1].get(name) is not kind:
             raise OutsideSubsetError(

@@ -8,14 +8,11 @@ from typing import Any
 import jinja2
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import BasePlugin
-from mkdocs.structure.files import Files
-from mkdocs.structure.pages import Page as MkDocsPage
-
-from sitebuild.render.remembered import Remembered, digest
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page as MkDocsPage
 
 from sitebuild.javascript.refused import OutsideSubsetError
+from sitebuild.render.remembered import Remembered, digest
 from sitebuild.render.rendering import Rendering, current, log
 from sitebuild.render.scripts import ADDRESS, formulas_script
 from sitebuild.run.execute import HANDED_OVER, Ran, run_everything

@@ -1,5 +1,0 @@
-# %% calculator
-# not shown
-from membound.page.calculator import show_calculator
-
-show_calculator()
