@@ -437,7 +437,7 @@ tokens = list(zip(*answers, strict=True))  # one of each answer, in turns
 in_the_end = [cache.block_table.tolist() for cache in caches]
 # not shown
 texts = [
-    model.tokenizer.decode(ids).replace("\n", " ")
+    model.tokenizer.decode(ids[:6]).replace("\n", " ")
     for ids in zip(*tokens, strict=True)
 ]
 table(
