@@ -22,7 +22,7 @@ def test_every_line_of_the_breakdown_has_a_unit(capsys):
     assert main([*ASKED, "--price-per-hour", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [line for line in lines if line.startswith("  ")]
-    assert len(rows) == 16
+    assert len(rows) == 17
     unit = r"\d (GiB|MiB|ms|s|tokens/s|tokens|requests|GPUs|per million tokens)( |$)"
     for row in rows:
         assert re.search(unit, row), row
@@ -147,6 +147,15 @@ def test_what_cannot_be_is_one_line_and_no_traceback(capsys, arguments, rule):
 def test_a_file_that_is_not_there_is_one_line(capsys):
     assert main(["size", "--config", "/nowhere/config.json"]) == 1
     assert capsys.readouterr().err == "membound: /nowhere/config.json: No such file or directory\n"
+
+
+def test_a_model_that_takes_more_gpus_than_can_share_it_says_so(capsys):
+    assert (
+        main(["size", "qwen2.5-7b", "--gpu", "t4", "--weights", "f32", "--concurrency", "99"]) == 1
+    )
+    assert re.search("GPUs needed +unknown   its heads cannot be", capsys.readouterr().out)
+    assert main(["size", "llama-3.1-70b", "--engine", "llama.cpp"]) == 1
+    assert "unknown   more than one; llama.cpp shares out layers" in capsys.readouterr().out
 
 
 def test_a_short_context_is_half_an_answer(capsys):

@@ -153,6 +153,13 @@ def test_vllm_s_documented_concurrency():
     assert room / per_request == pytest.approx(15.70, abs=0.005)
 
 
+def test_every_sequence_has_blocks_of_its_own_in_vllm():
+    spec, policy = find_model("gemma-3-27b"), KVPolicy("vllm", batched_tokens=2048)
+    # 4097 tokens are 257 blocks; a window of 1024 and a chunk of 2048 are 192, and one more
+    blocks = 10 * 257 + 52 * 193
+    assert policy.num_bytes(spec, 4097, 3) == 3 * blocks * 16 * 8192
+
+
 def test_kv_heads_are_shared_out_and_the_latent_of_mla_is_copied():
     llama = find_model("llama-3.1-8b")
     whole = KVPolicy().layer_bytes(llama)

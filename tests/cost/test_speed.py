@@ -78,6 +78,11 @@ def test_answers_per_second_count_the_prefills_between_them():
     assert speed.output_tokens_per_s == pytest.approx(400 / round_s)
 
 
+def test_the_last_of_eight_prompts_waits_for_all():
+    speed = Speed(deployment(concurrency=8))
+    assert speed.last_ttft_s == 8 * speed.ttft_s
+
+
 def test_efficiencies_divide_the_times():
     sizing = deployment()
     full = Speed(sizing, memory_efficiency=1.0, compute_efficiency=1.0)

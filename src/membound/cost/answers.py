@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from membound.cost.kv import KV_BITS, KV_TYPES, LLAMA_CPP_MAX_SEQUENCES
+from membound.cost.kv import KV_TYPES, LLAMA_CPP_MAX_SEQUENCES
 from membound.cost.sizing import Sizing
 from membound.cost.weights import FORMATS, model_weights
 from membound.units import format_bytes
@@ -84,21 +84,16 @@ def _smaller_format(sizing: Sizing) -> str | None:
         return None  # a file has the one format that it has
     ladder = FILES if sizing.weights.format.isupper() else (*CHECKPOINTS, *FILES)
     for name in ladder:
-        weights = model_weights(sizing.spec, name)
-        if (
-            weights.total_bytes < sizing.weights.total_bytes
-            and replace(sizing, weights=weights).fits
-        ):
+        if replace(sizing, weights=model_weights(sizing.spec, name)).fits:
             return name
     return None
 
 
 def _smaller_cache(sizing: Sizing) -> str | None:
-    policy = sizing.policy
     for kind in ("fp8", "q8_0", "q4_0"):
-        if kind not in KV_TYPES[policy.engine] or KV_BITS[kind] >= KV_BITS[policy.key_type]:
+        if kind not in KV_TYPES[sizing.policy.engine]:
             continue
-        if replace(sizing, policy=replace(policy, key_type=kind, value_type=kind)).fits:
+        if replace(sizing, policy=replace(sizing.policy, key_type=kind, value_type=kind)).fits:
             return kind
     return None
 

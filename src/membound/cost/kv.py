@@ -1,8 +1,9 @@
 """The KV cache of a model by number format, engine and number of GPUs.
 
-Three engines, three answers: `exact` counts the tokens, vLLM hands out blocks of 16, and llama.cpp
-allocates all of it at the start. Read in vLLM 0.33.0 (vllm/v1/kv_cache_interface.py) and in
-llama.cpp@0c1e57098 (src/llama-context.cpp, llama-kv-cache.cpp, llama-kv-cache-iswa.cpp).
+Three engines, three answers: `exact` counts the tokens; vLLM hands out blocks of 16 (its
+v1/kv_cache_interface.py, 0.33.0); llama.cpp allocates all of it at the start (@0c1e57098:
+src/llama-context.cpp, llama-kv-cache.cpp, llama-kv-cache-iswa.cpp). vLLM groups the layers of a
+model with windows so that their pages are alike; what that adds is not counted.
 """
 
 from dataclasses import dataclass

@@ -91,6 +91,7 @@ def _speed(speed: Speed, num_replicas: int, price_per_hour: float | None) -> Ite
     prompt = f"{sizing.prompt_tokens} tokens, {speed.binds(speed.prefill)} binds"
     sustained = speed.output_tokens_per_s * num_replicas
     yield Line(section, "TTFT", speed.ttft_s, "s", prompt)
+    yield Line(section, "TTFT of the last", speed.last_ttft_s, "s", "if all come at once")
     yield Line(section, "sustained", sustained, "tokens/s", "answers, their prefills included")
     if price_per_hour is not None:
         num_gpus = float(sizing.tensor_parallel * num_replicas)
@@ -113,4 +114,9 @@ def _limits(speed: Speed) -> Iterator[Line]:
         ", ".join(filter(None, (with_requests, limit))),
     )
     yield Line(section, "largest batch", most, "requests", f"of {sizing.context} tokens each")
-    yield Line(section, "GPUs needed", gpus_needed(sizing), "GPUs", "for what was asked")
+    needed, note = gpus_needed(sizing), "for what was asked"
+    if needed is None:
+        note = "its heads cannot be shared out among as many as it takes"
+        if sizing.policy.engine == "llama.cpp":
+            note = "more than one; llama.cpp shares out layers, which is not computed here"
+    yield Line(section, "GPUs needed", needed, "GPUs", note)

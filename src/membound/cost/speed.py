@@ -88,6 +88,11 @@ class Speed:
         return self._seconds(self.prefill) + self._traffic_s(float(self.sizing.prompt_tokens))
 
     @property
+    def last_ttft_s(self) -> float:
+        """To the first token of the last of all requests, if they come at once."""
+        return self.sizing.concurrency * self.ttft_s
+
+    @property
     def tpot_s(self) -> float:
         """Per token after the first."""
         return self._seconds(self.decode) + self._traffic_s(float(self.sizing.concurrency))
