@@ -79,6 +79,15 @@ def test_a_refusal_says_what_is_needed_and_what_would_fit():
     assert replace(sizing, weights=model_weights(sizing.spec, "fp8")).fits
 
 
+@pytest.mark.parametrize(
+    ("engine", "offered"), [("exact", "fp8"), ("vllm", "fp8"), ("llama.cpp", "q8_0")]
+)
+def test_a_refusal_offers_formats_that_the_engine_reads(engine, offered):
+    sizing = deployment("llama-3.1-70b", engine=engine)
+    with pytest.raises(ValueError, match=f"weights in {offered}"):
+        require_fit(sizing)
+
+
 def test_every_offer_of_a_refusal_fits():
     sizing = deployment(device="l4", context=8192, concurrency=8)
     with pytest.raises(ValueError, match="would fit") as caught:

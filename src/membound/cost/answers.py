@@ -82,7 +82,11 @@ def _would_fit(sizing: Sizing) -> Iterator[str]:
 def _smaller_format(sizing: Sizing) -> str | None:
     if sizing.weights.format not in FORMATS:
         return None  # a file has the one format that it has
-    ladder = FILES if sizing.weights.format.isupper() else (*CHECKPOINTS, *FILES)
+    ladder = (*CHECKPOINTS, *FILES)
+    if sizing.policy.engine == "llama.cpp" or sizing.weights.format.isupper():
+        ladder = FILES
+    elif sizing.policy.engine == "vllm":
+        ladder = CHECKPOINTS
     for name in ladder:
         if replace(sizing, weights=model_weights(sizing.spec, name)).fits:
             return name

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from membound.cost import formulas
-from membound.cost.answers import gpus_needed, largest_concurrency, longest_context
+from membound.cost.answers import MAX_GPUS, gpus_needed, largest_concurrency, longest_context
 from membound.cost.speed import Speed
 from membound.units import format_bytes, format_s
 
@@ -24,7 +24,7 @@ class Line:
 
     def _quantity(self) -> str:
         if self.value is None:
-            return "unknown"
+            return "none" if self.unit == "GPUs" else "unknown"
         if self.unit == "bytes":
             return format_bytes(self.value, binary=True)
         if self.unit == "s":
@@ -116,7 +116,7 @@ def _limits(speed: Speed) -> Iterator[Line]:
     yield Line(section, "largest batch", most, "requests", f"of {sizing.context} tokens each")
     needed, note = gpus_needed(sizing), "for what was asked"
     if needed is None:
-        note = "its heads cannot be shared out among as many as it takes"
+        note = f"no number up to {MAX_GPUS} holds it by tensor parallelism"
         if sizing.policy.engine == "llama.cpp":
             note = "more than one; llama.cpp shares out layers, which is not computed here"
     yield Line(section, "GPUs needed", needed, "GPUs", note)
