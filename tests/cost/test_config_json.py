@@ -6,6 +6,7 @@ import pytest
 
 from membound.cost.config_json import config_spec, read_config_json
 from membound.cost.tables import find_model
+from membound.cost.weights import num_params
 
 LLAMA = {
     "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
@@ -97,6 +98,16 @@ def test_gemma_s_pattern_stands_in_for_layer_types():
     text = GEMMA_3_4B["text_config"] | {"sliding_window_pattern": 2}
     assert config_spec(text, "m").num_window_layers == 17
     assert config_spec(GEMMA_3_4B, "m").num_window_layers == 29  # every 6th of 34 is full
+
+
+def test_gemma_2_has_other_norms_and_every_second_layer_full():
+    config = {
+        "model_type": "gemma2", "hidden_size": 2304, "intermediate_size": 9216,
+        "max_position_embeddings": 8192, "num_attention_heads": 8, "num_hidden_layers": 26,
+    }  # fmt: skip
+    spec = config_spec(config, "gemma-2-2b")
+    assert num_params(spec) == 2_614_341_888  # as published
+    assert (spec.num_window_layers, spec.window) == (13, 4096)
 
 
 def test_a_deepseek_that_does_not_compress_its_queries_says_null():
