@@ -43,7 +43,12 @@ def add_size(subcommands) -> None:
     where.add_argument("--gpu", default="h100-sxm", metavar="NAME", help="a known device (--list)")
     where.add_argument("--gpus", type=int, metavar="N", help="in all; default: one replica")
     where.add_argument("--tensor-parallel", type=int, metavar="N", help="GPUs of one replica")
-    where.add_argument("--engine", choices=ENGINES, default="exact", help="who keeps the KV cache")
+    where.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="exact",
+        help="who keeps the KV cache; to llama.cpp, -c is context × concurrency",
+    )
     where.add_argument("--unified", action="store_true", help="llama.cpp: one pool (-kvu)")
     where.add_argument("--swa-full", action="store_true", help="llama.cpp: no windows")
     where.add_argument("--ubatch", type=int, default=512, metavar="N", help="llama.cpp: -ub")
