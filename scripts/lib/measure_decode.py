@@ -6,31 +6,20 @@ in `membound.bench.read_probes` to read 512 MiB, in the same run, with as many t
 """
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 
 from membound.arrays import aligned_empty
 from membound.bench import interleave, machine_line, read_probes
 from membound.cache.concatenated import ConcatenatedCache
+from membound.model.layouts import MATRICES, own_arrays
 from membound.model.load import Model, load_model
 from membound.model.local import default_model_path
 from membound.model.transformer import forward
-from membound.model.weights import Weights
 from membound.units import GB, format_bytes, format_s
 
 CHOSEN = {"qkv": "vecdot", "o": "vecdot", "down": "dot", "gate_up": "in, out", "head": "in, out"}
 PROMPT = "<|im_start|>user\nWhy is the sky blue?<|im_end|>\n<|im_start|>assistant\n"
-
-
-def as_tutorials_store_them(weights: Weights) -> Weights:
-    """The same weights, each matrix an array of its own in the file's (out, in) order."""
-    layers = tuple(
-        replace(layer, **{name: np.array(value, order="C") for name, value in vars(layer).items()})
-        for layer in weights.layers
-    )
-    head = np.array(weights.head, order="C")
-    return replace(weights, layers=layers, embedding=head, head=head)
 
 
 class Step:
@@ -53,7 +42,7 @@ def steps(model: Model, num_tokens: int) -> dict[str, Step]:
     first_id = int(model.prefill(prompt_ids, growing).argmax())
     model.prefill(prompt_ids, in_place)
 
-    plain = as_tutorials_store_them(model.weights)
+    plain = own_arrays(model.weights, MATRICES, order="C")  # as tutorials store them
 
     def textbook(token_id: int, cache: ConcatenatedCache) -> np.ndarray:
         return forward(plain, [token_id], cache)[0]

@@ -27,6 +27,8 @@ from membound.model.weights import Weights
 class FastDecoder:
     """A decode step over any cache. Its buffers are reused, so one thread at a time may call it."""
 
+    read_short_rows = staticmethod(np.vecdot)  # qkv's and o's
+
     def __init__(self, weights: Weights):
         config = weights.config
         num_heads, num_kv_heads = config.num_heads, config.num_kv_heads
@@ -64,10 +66,10 @@ class FastDecoder:
         with np.errstate(over="ignore"):  # of exp(-gate), in _activate; entered once, for it costs
             for index, layer in enumerate(weights.layers):
                 self._normalise(x, layer.attn_norm)
-                np.vecdot(layer.qkv, h, out=self._qkv)
+                self.read_short_rows(layer.qkv, h, out=self._qkv)
                 self._q_and_k *= rotations
                 self._attend(*cache.append(index, self._k, self._v))
-                np.vecdot(layer.o, self._attended_flat, out=delta)
+                self.read_short_rows(layer.o, self._attended_flat, out=delta)
                 x += delta
                 self._normalise(x, layer.mlp_norm)
                 np.dot(layer.gate_up, h, out=self._gate_up)
