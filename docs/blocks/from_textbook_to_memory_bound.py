@@ -47,9 +47,8 @@ from membound.model.load import load_model
 from membound.model.local import default_model_path
 
 model = load_model(default_model_path())
-case = json.loads(Path("tests/data/smollm2-greedy.json").read_text())["cases"][
-    0
-]
+greedy = json.loads(Path("tests/data/smollm2-greedy.json").read_text())
+case = greedy["cases"][0]
 
 
 class Decoding:
@@ -78,11 +77,8 @@ def memory_of(array):
 
 
 names = ("qkv", "o", "gate_up", "down")
-held = {
-    id(memory): memory.nbytes
-    for rung in ladder.ladder(model.weights)[-1:]
-    for memory in [memory_of(rung.weights.head)]
-}
+memory = memory_of(model.weights.head)
+held = {id(memory): memory.nbytes}
 for rung in [d.rung for d in decoding.values()][:-1]:
     for layer in rung.weights.layers:
         for memory in (memory_of(getattr(layer, name)) for name in names):

@@ -31,6 +31,9 @@ from membound.model.layouts import MATRICES, PARTS, cut, own_arrays
 from membound.model.transformer import check_tokens
 from membound.model.weights import IN_OUT, LayerWeights, Weights
 
+Project = Callable[[Array, LayerWeights, str], list[Array]]
+Attend = Callable[[Array, Array, Array], Array]
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -90,7 +93,10 @@ def at_once(h: Array, layer: LayerWeights, kind: str) -> list[Array]:
 
 
 def attend_repeated(
-    q: Array, keys: Array, values: Array, *, sqrt: Callable[[int], float] = math.sqrt
+    q: Array,
+    keys: Array,
+    values: Array,
+    sqrt: Callable[[int], float] = math.sqrt,
 ) -> Array:
     """Attend with `q` (num_heads, 1, head_dim), a copy of K and V for every query head.
 
@@ -98,7 +104,8 @@ def attend_repeated(
     float64 scalar, which in NumPy 2 imposes its own (NEP 50).
     """
     group = len(q) // len(keys)
-    keys, values = np.repeat(keys, group, axis=0), np.repeat(values, group, axis=0)
+    keys = np.repeat(keys, group, axis=0)
+    values = np.repeat(values, group, axis=0)
     scores = q @ keys.swapaxes(1, 2) / sqrt(q.shape[-1])
     return softmax(scores) @ values
 
@@ -117,8 +124,8 @@ def step(
     token_id: int,
     cache: KVCache,
     *,
-    project: Callable[[Array, LayerWeights, str], list[Array]] = each,
-    attend: Callable[[Array, Array, Array], Array] = attend_repeated,
+    project: Project = each,
+    attend: Attend = attend_repeated,
 ) -> Array:
     """Process the token that follows those in `cache`, a new array for every result."""
     config, eps = weights.config, weights.config.norm_eps
@@ -127,7 +134,8 @@ def step(
     x = weights.embedding[[token_id]]
     for index, layer in enumerate(weights.layers):
         h = rms_norm(x, layer.attn_norm, eps)
-        q, k, v = (y.reshape(-1, 1, config.head_dim) for y in project(h, layer, "qkv"))
+        projected = project(h, layer, "qkv")
+        q, k, v = (y.reshape(-1, 1, config.head_dim) for y in projected)
         keys, values = cache.append(index, rotate(k, rotations), v)
         attended = attend(rotate(q, rotations), keys, values)
         x = x + attended.reshape(1, -1) @ layer.o.T
