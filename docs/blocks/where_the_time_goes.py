@@ -497,7 +497,7 @@ for b, offset in ((4, (8, -6)), (16, (8, -8)), (256, (9, 0))):
     name_point(fill("batch {b}", b=b), total[b], total_s[b], DECODE, offset)
 a = attention_done
 for name, done, taken, marker, color, offset, align in (
-    ("decode", decode_work, tpot, "s", DECODE, (-8, 3), "right"),
+    ("decode", decode_work, tpot, "s", DECODE, (-7, -12), "right"),
     ("prefill", prefill_work, ttft, "s", PREFILL, (9, -8), "left"),
     (
         "attention",
