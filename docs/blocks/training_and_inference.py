@@ -321,6 +321,8 @@ check(
     computed(sum(bytes_each["train, BF16 with FP32 copy"]) * 1.5),
     published(24, "[ZeRO, section 3.1](https://arxiv.org/abs/1910.02054)"),
 )
+value("train_bytes", sum(bytes_each["train, BF16 with FP32 copy"]))
+value("serve_bytes", sum(bytes_each["serve, BF16"]))
 value("train_gb", 16 * N / 1e9, ".0f")
 value("serve_gb", 2 * N / 1e9, ".0f")
 value("gpus_to_train", int(np.ceil(16 * N / 80e9)))
