@@ -2,6 +2,7 @@
 
 from sitebuild.problems import Problem
 from sitebuild.run.execute import Ran
+from sitebuild.source.commands import find_dead_commands
 from sitebuild.source.editions import compare_editions
 from sitebuild.source.prose import find_literals
 
@@ -10,7 +11,10 @@ def source_problems(ran: Ran) -> list[Problem]:
     """Everything wrong in the sources and their blocks, before any page is rendered."""
     pages = [page for edition in ran.pages.values() for page in edition.values()]
     literals = [problem for page in pages for problem in find_literals(page)]
-    return sorted({*ran.problems, *compare_editions(ran.pages), *literals, *_wrong_values(ran)})
+    dead = find_dead_commands(ran.root)
+    return sorted(
+        {*ran.problems, *compare_editions(ran.pages), *literals, *dead, *_wrong_values(ran)}
+    )
 
 
 def build_values(ran: Ran) -> dict[str, str]:

@@ -33,6 +33,7 @@ class Recorder(io.TextIOBase):
         self.checks: list[dict[str, Any]] = []
         self.labels: dict[str, dict[str, str]] = {}
         self._templates: dict[str, tuple[str, dict[str, object]]] = {}
+        self._given: dict[str, Mapping[str, str]] = {}
 
     def writable(self) -> bool:
         """Standard output can be written to."""
@@ -60,8 +61,18 @@ class Recorder(io.TextIOBase):
         self._templates[text] = (template, values)
         return text
 
+    def given(self, words: Mapping[str, str]) -> str:
+        """The English of `words`, which is translated by them and needs no catalogue."""
+        if missing := self.catalogues.keys() - words.keys():
+            raise MissingLabelError(f"no {min(missing)} words beside {words.get('en')!r}")
+        if self._given.setdefault(words["en"], words) != words:
+            raise ValueError(f"{words['en']!r} is given two translations")
+        return words["en"]
+
     def translate(self, text: str, language: str) -> str:
         """`text` in `language`; English is itself, and what has no words needs no translation."""
+        if text in self._given:
+            return self._given[text][language]
         template, values = self._templates.get(text, (text, {}))
         words = NOT_WORDS.sub("", template)
         if language == "en" or not LETTERS.search(words) or QUANTITY.match(text):

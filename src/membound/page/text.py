@@ -1,5 +1,7 @@
 """Sentences and labels that are translated: keyed by their English, as in gettext."""
 
+from collections.abc import Mapping
+
 from membound.page.recorder import current, emit
 
 
@@ -13,3 +15,9 @@ def say(template: str, **values: object) -> None:
     """Show a paragraph in the reader's language."""
     text = fill(template, **values) if values else template
     emit(lambda translate: f"\n{translate(text)}\n\n")
+
+
+def given(words: Mapping[str, str]) -> str:
+    """A label that brings its translations, `{"en": "yes", "zh": "是"}`, from data of its own."""
+    recorder = current()
+    return words["en"] if recorder is None else recorder.given(words)

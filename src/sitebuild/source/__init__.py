@@ -5,4 +5,5 @@ pages      a page, its blocks and the values it shows
 labels     the catalogue of translations
 editions   what must be the same in English and Chinese
 prose      numbers typed by hand
+commands   commands that no longer work
 """
