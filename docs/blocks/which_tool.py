@@ -9,7 +9,7 @@ five = {
     name: sheets[name]
     for name in ("transformers", "llama-cpp", "ollama", "vllm", "tensorrt-llm")
 }
-show_comparison(five, ["use", "hardware", "weights"], "deployment-tools.md")
+show_comparison(five, ["use", "hardware", "weights"])
 
 # %% served
-show_comparison(five, ["address", "routes"], "deployment-tools.md")
+show_comparison(five, ["address", "routes"])

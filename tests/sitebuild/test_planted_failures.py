@@ -115,6 +115,7 @@ PLANTS = {
     "measured-time": prose("It takes 12.5 ms a token.", '"12.5 ms" is typed by hand'),
     "measured-ratio": prose("That is 3.2× faster.", '"3.2×" is typed by hand'),
     "measured-size": prose("It holds 16 GiB.", '"16 GiB" is typed by hand'),
+    "dead-command": prose("Take it from TheBloke.", 'dead command "TheBloke.": take the files'),
     "measured-in-chinese": prose("快了12.5倍的样子", '"12.5倍" is typed by hand'),
 }
 

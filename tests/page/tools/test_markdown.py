@@ -83,9 +83,9 @@ def test_a_page_says_that_it_is_old_when_its_newest_sheet_is():
 
 def test_tools_side_by_side_link_to_their_sheets():
     five = {name: SHEETS[name] for name in ("vllm", "ollama")}
-    page = said(lambda: show_comparison(five, ["use", "address"], "deployment-tools.md"))
-    assert "| [vLLM](deployment-tools.md#vllm) | many users on GPUs" in page["en"]
-    assert "| [Ollama](deployment-tools.md#ollama) | 一个人" in page["zh"]
+    page = said(lambda: show_comparison(five, ["use", "address"]))
+    assert "| [vLLM](../deployment-tools/#vllm) | many users on GPUs" in page["en"]
+    assert "| [Ollama](../deployment-tools/#ollama) | 一个人" in page["zh"]
 
 
 def test_a_tool_without_a_flag_for_an_idea_gets_a_dash():

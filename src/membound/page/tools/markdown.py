@@ -14,6 +14,7 @@ from membound.page.text import fill, given
 from membound.page.tools.age import STALE_AFTER_DAYS, build_day, last_fresh_day, marked
 from membound.page.tools.sheet import IDEAS, SERVER_ROWS, Command, Sheet, Text
 
+GUIDE = "../deployment-tools/"
 ROW_NAMES = {
     "use": "for",
     "address": "address",
@@ -72,16 +73,16 @@ def show_same_ideas(sheets: Sequence[Sheet]) -> None:
     emit(build)
 
 
-def show_comparison(sheets: Mapping[str, Sheet], rows: Sequence[str], page: str = "") -> None:
+def show_comparison(sheets: Mapping[str, Sheet], rows: Sequence[str]) -> None:
     """Show `rows` of several tools side by side, a tool a line.
 
-    Each tool links to its sheet, which stands on `page` under the key that it has in `sheets`.
+    Each tool links to its sheet on the page of all tools, named by its key in `sheets`.
     """
 
     def build(translate: Translate) -> str:
         headings = ["", *(translate(ROW_NAMES[row]) for row in rows)]
         lines = [
-            (f"[{sheet.name}]({page}#{key})", *(_cell(sheet.row(row), translate) for row in rows))
+            (f"[{sheet.name}]({GUIDE}#{key})", *(_cell(sheet.row(row), translate) for row in rows))
             for key, sheet in sheets.items()
         ]
         return to_markdown(dict.fromkeys(headings, ""), lines, lambda text: text)
