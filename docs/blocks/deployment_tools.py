@@ -21,9 +21,7 @@ on_the_page = (
     "ollama vllm llama-cpp tensorrt-llm sglang transformers mlx-lm lmdeploy "
     "exllamav3 ktransformers llama-cpp-python dynamo tgi"
 )
-show_comparison(
-    {name: sheets[name] for name in on_the_page.split()}, ["use", "address"]
-)
+show_comparison({name: sheets[name] for name in on_the_page.split()}, ["use"])
 
 # %% same-ideas
 show_same_ideas(

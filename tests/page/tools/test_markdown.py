@@ -92,4 +92,4 @@ def test_a_tool_without_a_flag_for_an_idea_gets_a_dash():
     page = said(lambda: show_same_ideas([SHEETS["vllm"], SHEETS["ollama"]]))
     row = next(line for line in page["en"].splitlines() if "tensor parallelism" in line)
     assert row.endswith("| – |")
-    assert "tensor<wbr>-parallel<wbr>-size" in row
+    assert "<span>--tensor</span><wbr><span>-parallel</span><wbr><span>-size</span>" in row

@@ -149,9 +149,10 @@ def _breakable(flag: str | None) -> str:
     """A flag that may break where a word of it ends, for a table of many columns."""
     if flag is None:
         return "–"
-    broken = re.sub(r"(?<=[a-z])(?=[-_.])", "<wbr>", flag)
-    return f'<code class="mb-flag">{broken}</code>'
+    words = re.split(r"(?<=[A-Za-z])(?=[-_.])|(?<= )", flag)
+    return f'<code class="mb-flag">{"<wbr>".join(f"<span>{word}</span>" for word in words)}</code>'
 
 
 def _cell(content: str | Text, translate: Translate) -> str:
-    return _say(content, translate) if isinstance(content, dict) else content
+    said = _say(content, translate) if isinstance(content, dict) else content
+    return said.replace("、`", "、<wbr>`")  # names of code do not break, so lines must between them
