@@ -6,6 +6,7 @@ tables      rows as a Markdown table
 values      numbers named for the prose
 checks      a number held against an oracle of another kind
 source      the real source of a function
+tools       the deployment guide's commands as data
 figures     Matplotlib axes in, captioned inline SVG out
 palette     colours by role: DECODE, PREFILL, CACHE, WEIGHTS, ...
 style       sizes and weights, for a desk and for a phone
