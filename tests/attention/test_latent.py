@@ -4,6 +4,7 @@ import math
 import tracemalloc
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,3 +90,21 @@ def test_what_is_cached_is_a_latent_and_one_rotated_key_per_token():
     assert np.isclose(np.linalg.norm(k_rope[0]), np.linalg.norm(plain), rtol=1e-5)
     turned = (plain[0] + 1j * plain[1]) * np.exp(3j)
     assert np.allclose(k_rope[0, :2], [turned.real, turned.imag], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("v_up", (1, 3, 4)),  # would be broadcast to both heads
+        ("k_rope", (2, 2)),
+        ("q_rope", (2, 1, 4)),
+        ("latents", (3, 5)),
+        ("k_up", (2, 4)),
+    ],
+)
+def test_shapes_of_another_layer_are_refused_by_name(name, shape):
+    layer = random_layer(2, 1, 3, nope_dim=2, rope_dim=2, v_dim=3, latent_dim=4)
+    layer[name] = np.zeros(shape, np.float32)
+    for attend in (expanded_attention, absorbed_attention):
+        with pytest.raises(ValueError, match=r"must be .num_.*, got"):
+            attend(**layer)

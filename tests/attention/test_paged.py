@@ -76,7 +76,7 @@ def test_gathering_restores_the_order():
     ("table", "num_tokens", "rule"),
     [
         ([0], 5, "too short: 5 tokens in blocks of 4 need 2 entries, got 1"),
-        ([0], 0, "too short"),
+        ([0], 0, "num_tokens must be at least 1, got 0"),
         ([0, 3], 5, "block ids go from 0 to 2"),
         ([0, -1], 5, "block ids go from 0 to 2"),
         ([0.0, 1.0], 5, "whole numbers, got float64"),
@@ -96,3 +96,22 @@ def test_another_order_of_the_axes_is_a_transpose_away():
     block_first = [np.ascontiguousarray(x.transpose(1, 2, 0, 3)) for x in (k_store, v_store)]
     stores = [x.transpose(2, 0, 1, 3) for x in block_first]
     assert np.array_equal(paged_attention(q, *stores, table, 11), attention(q, k, v))
+
+
+@pytest.mark.parametrize(
+    ("k_shape", "v_shape", "rule"),
+    [
+        ((2, 4, 3, 8), (2, 2, 3, 8), "k_store and v_store must share"),
+        ((2, 4, 3, 8), (2, 4, 2, 8), "k_store and v_store must share"),
+        ((2, 4, 0, 8), (2, 4, 0, 8), "not empty"),
+        ((4, 3, 8), (4, 3, 8), "must be .num_kv_heads, num_blocks, block_size, head_dim."),
+        ((2, 4, 3, 7), (2, 4, 3, 8), "share head_dim, got 8 and 7"),
+        ((3, 4, 3, 8), (3, 4, 3, 8), "num_heads 2 is not a multiple of num_kv_heads 3"),
+    ],
+)
+def test_stores_that_do_not_fit_are_refused(k_shape, v_shape, rule):
+    q = np.zeros((2, 1, 8), np.float32)
+    stores = np.zeros(k_shape, np.float32), np.zeros(v_shape, np.float32)
+    for attend in (paged_attention, paged_attention_in_place):
+        with pytest.raises(ValueError, match=rule):
+            attend(q, *stores, np.array([0, 1]), 5)

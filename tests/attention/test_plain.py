@@ -89,3 +89,9 @@ def test_what_cannot_attend_is_refused():
     q, k, v = random_qkv(2, 2, 1, 2, 4)
     with pytest.raises(ValueError, match="each query must see at least one key"):
         attention(q, k, v, visible=np.zeros((1, 2), bool))
+
+
+def test_values_of_fewer_heads_than_keys_are_refused_and_not_repeated():
+    q, k = np.zeros((2, 2, 3, 4), np.float32)
+    with pytest.raises(ValueError, match="k and v must share"):
+        attention(q, k, k[:1])

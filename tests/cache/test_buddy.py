@@ -1,5 +1,6 @@
 """Each test is one sentence that `membound.cache.buddy` says of itself."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,3 +38,16 @@ def test_no_two_pieces_overlap_and_everything_comes_back(data, num_slots):
         memory.give_back(*piece)
     largest = next_power_of_two(num_slots + 1) // 2
     assert memory.take(largest) == (0, largest)
+
+
+def test_a_piece_that_is_not_out_cannot_be_given_back():
+    memory = BuddyAllocator(8)
+    start, size = memory.take(2)
+    with pytest.raises(ValueError, match="no piece of 4 slots is out that starts at 0"):
+        memory.give_back(start, 4)
+    memory.give_back(start, size)
+    with pytest.raises(ValueError, match="no piece of 2 slots is out"):
+        memory.give_back(start, size)  # twice would give the same slots to two
+    assert memory.take(8) == (0, 8)
+    with pytest.raises(ValueError, match="not be negative, got -1"):
+        BuddyAllocator(-1)

@@ -88,3 +88,17 @@ def test_a_simulation_without_waiting_or_without_hope_is_refused():
     ):
         with pytest.raises(ValueError, match="can never fit 8"):
             simulate([Request(1, 8)])
+
+
+def test_what_cannot_be_simulated_is_refused():
+    with pytest.raises(ValueError, match=r"reservation must be one of .*'oracle'.*, got 'least'"):
+        contiguous_usage([Request(1, 1)], 8, "least")
+    for block_size in (0, 9):
+        with pytest.raises(ValueError, match=f"block_size must be 1 to 8.*, got {block_size}"):
+            paged_usage([Request(1, 1)], 8, block_size=block_size)
+    for lengths in ((0, 1), (1, 0), (-1, 5)):
+        with pytest.raises(ValueError, match="must have a prompt and an answer"):
+            Request(*lengths)
+    for wrong in ({"mean_prompt": 0}, {"mean_output": -1}, {"spread": -1}, {"max_tokens": 1}):
+        with pytest.raises(ValueError, match="means must be positive"):
+            request_mix(1, **{"mean_prompt": 5, "mean_output": 5} | wrong)

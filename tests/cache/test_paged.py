@@ -217,3 +217,12 @@ def test_a_freed_cache_is_unknown():
 def test_sizes_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="must be positive, got 0, 3 and 4"):
         PagedMemory(0, 3, 4, num_blocks=1)
+
+
+def test_a_pass_over_no_tokens_returns_the_past_even_where_there_is_none():
+    memory, kv = shuffled_memory(), tokens(5)
+    cache = memory.start()
+    for num_past in (0, 5):
+        nothing = tokens(0)[:, 0]
+        assert np.array_equal(cache.append(0, *nothing), kv[:, 0, :, :num_past])
+        step(cache, kv[..., : 5 - num_past, :])

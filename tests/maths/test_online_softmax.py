@@ -85,3 +85,11 @@ def test_a_row_that_saw_no_key_is_refused():
     nothing = partial_softmax(np.full((1, 2), -np.inf, np.float32), np.zeros((2, 3), np.float32))
     with pytest.raises(ValueError, match="at least one key"):
         finish(nothing)
+
+
+def test_a_score_that_is_not_a_number_comes_out_as_one_as_from_plain_softmax():
+    scores = np.array([[0, np.nan], [0, 1]], np.float32)
+    values = np.ones((2, 3), np.float32)
+    out = finish(merge(*(partial_softmax(scores[:, [j]], values[[j]]) for j in range(2))))
+    assert np.isnan(out[0]).all()
+    assert np.allclose(out[1], 1)

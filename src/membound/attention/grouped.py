@@ -14,7 +14,7 @@ import numpy as np
 
 from membound.arrays import Bool, Float32
 from membound.attention.plain import causal_mask
-from membound.attention.shapes import group_size
+from membound.attention.shapes import check_visible, group_size
 from membound.maths.softmax import softmax
 
 
@@ -47,8 +47,7 @@ def grouped_attention(
     group_size(q, k, v)
     if visible is None:
         visible = causal_mask(q.shape[1], k.shape[1])
-    if not visible.any(axis=-1).all():
-        raise ValueError("each query must see at least one key, got a row of `visible` without one")
+    check_visible(visible, q.shape[1], k.shape[1])
     scores = grouped_scores(q, k)
     np.copyto(scores, np.float32(-np.inf), where=~visible)
     return grouped_output(softmax(scores), v)

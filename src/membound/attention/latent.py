@@ -44,6 +44,7 @@ def expanded_attention(
     `compress`; `k_up` is (num_heads, nope_dim, latent_dim), `v_up` (num_heads, v_dim, latent_dim).
     Causal. Equations 10, 11 and 16 to 18.
     """
+    _check_fit(q_content, q_rope, latents, k_rope, k_up, v_up)
     k_content = latents @ k_up.swapaxes(-1, -2)  # -> [num_heads, num_keys, nope_dim]
     shared = np.broadcast_to(k_rope, (len(k_up), *k_rope.shape))
     return attention(
@@ -67,9 +68,32 @@ def absorbed_attention(
     latents themselves are the keys and values of one head that all query heads share (section
     2.1.2, last paragraph). A decode step then reads latent_dim + rope_dim numbers per token.
     """
+    _check_fit(q_content, q_rope, latents, k_rope, k_up, v_up)
     nope_dim, latent_dim = k_up.shape[1:]
     q = np.concatenate([q_content @ k_up, q_rope], axis=-1)
     # `grouped_attention` divides by the square root of a head_dim that is another here.
     q *= np.float32(((latent_dim + q_rope.shape[-1]) / (nope_dim + q_rope.shape[-1])) ** 0.5)
     k = np.concatenate([latents, k_rope], axis=-1)
     return grouped_attention(q, k[None], latents[None]) @ v_up.swapaxes(-1, -2)
+
+
+def _check_fit(q_content, q_rope, latents, k_rope, k_up, v_up) -> None:
+    """Refuse shapes that do not belong to one layer: some would be broadcast and come out wrong."""
+    arrays = {
+        "q_content": (q_content, ("num_heads", "num_queries", "nope_dim")),
+        "q_rope": (q_rope, ("num_heads", "num_queries", "rope_dim")),
+        "latents": (latents, ("num_keys", "latent_dim")),
+        "k_rope": (k_rope, ("num_keys", "rope_dim")),
+        "k_up": (k_up, ("num_heads", "nope_dim", "latent_dim")),
+        "v_up": (v_up, ("num_heads", "v_dim", "latent_dim")),
+    }
+    sizes: dict[str, int] = {}
+    for name, (array, axes) in arrays.items():
+        fits = array.ndim == len(axes) and all(
+            sizes.setdefault(axis, size) == size
+            for axis, size in zip(axes, array.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name} must be ({', '.join(axes)}), got {array.shape} beside {sizes}"
+            )

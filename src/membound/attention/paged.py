@@ -14,20 +14,39 @@ import numpy as np
 
 from membound.arrays import Array, Float32
 from membound.attention.plain import attention
+from membound.attention.shapes import group_size
 from membound.attention.split import partial_attention
 from membound.maths.online_softmax import finish, merge
+
+
+def check_stores(q: Float32, k_store: Float32, v_store: Float32) -> None:
+    """Refuse stores that do not fit each other or the queries `q` (num_heads, num_queries, ...)."""
+    shapes = k_store.shape, v_store.shape
+    if {len(shape) for shape in shapes} != {4} or min(shapes[0]) < 1:
+        raise ValueError(
+            f"stores must be (num_kv_heads, num_blocks, block_size, head_dim) and not empty, "
+            f"got {shapes[0]} and {shapes[1]}"
+        )
+    if shapes[0][:3] != shapes[1][:3]:
+        raise ValueError(
+            f"k_store and v_store must share (num_kv_heads, num_blocks, block_size), "
+            f"got {shapes[0][:3]} and {shapes[1][:3]}"
+        )
+    group_size(q, k_store[:, 0], v_store[:, 0])
 
 
 def check_block_table(store: Array, block_table: Array, num_tokens: int) -> Array:
     """Return the entries of `block_table` that `num_tokens` tokens need, or say what is wrong."""
     num_blocks, block_size = store.shape[-3:-1]
+    if num_tokens < 1:
+        raise ValueError(f"num_tokens must be at least 1, got {num_tokens}")
     needed = -(-num_tokens // block_size)
     table = np.asarray(block_table)
     if table.ndim != 1 or table.dtype.kind not in "iu":
         raise ValueError(
             f"block_table must be one row of whole numbers, got {table.dtype} of {table.shape}"
         )
-    if num_tokens < 1 or len(table) < needed:
+    if len(table) < needed:
         raise ValueError(
             f"block_table is too short: {num_tokens} tokens in blocks of {block_size} need "
             f"{needed} entries, got {len(table)}"
@@ -52,6 +71,7 @@ def paged_attention(
 
     Equal to `plain.attention` over contiguous keys bit for bit: after `gather` it is that.
     """
+    check_stores(q, k_store, v_store)
     k = gather(k_store, block_table, num_tokens)
     v = gather(v_store, block_table, num_tokens)
     return attention(q, k, v)
@@ -65,6 +85,7 @@ def paged_attention_in_place(
     What a GPU kernel does: each block is read where it lies, and the partial softmaxes are merged.
     Sums run in another order than over contiguous keys, so the two agree to within rounding.
     """
+    check_stores(q, k_store, v_store)
     if q.shape[1] != 1:
         raise ValueError(f"paged attention in place serves one query per head, got {q.shape[1]}")
     block_size = k_store.shape[2]

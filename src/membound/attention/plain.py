@@ -10,6 +10,7 @@ With num_kv_heads = num_heads it is multi-head attention, with num_kv_heads = 1 
 import numpy as np
 
 from membound.arrays import Bool, Float32
+from membound.attention.shapes import check_visible, group_size
 from membound.maths.softmax import softmax
 
 
@@ -31,16 +32,12 @@ def attention(q: Float32, k: Float32, v: Float32, *, visible: Bool | None = None
     Returns (num_heads, num_queries, head_dim). `visible` (num_queries, num_keys) says which keys
     a query sees, at least one each; None means `causal_mask(num_queries, num_keys)`.
     """
-    num_heads, num_queries, head_dim = q.shape
-    num_kv_heads, num_keys, _ = k.shape
-    if num_heads % num_kv_heads:
-        raise ValueError(f"num_heads {num_heads} is not a multiple of num_kv_heads {num_kv_heads}")
+    group = group_size(q, k, v)
+    num_queries, num_keys, head_dim = q.shape[1], k.shape[1], q.shape[2]
     if visible is None:
         visible = causal_mask(num_queries, num_keys)
-    if not visible.any(axis=-1).all():
-        raise ValueError("each query must see at least one key, got a row of `visible` without one")
+    check_visible(visible, num_queries, num_keys)
 
-    group = num_heads // num_kv_heads
     k = np.repeat(k, group, axis=0)  # [num_kv_heads, ...] -> [num_heads, ...]
     v = np.repeat(v, group, axis=0)
     scores = q @ k.swapaxes(-1, -2) / np.float32(np.sqrt(head_dim))

@@ -14,6 +14,9 @@ class BuddyAllocator:
     """`num_slots` slots, any number: it is cut into powers of two to begin with."""
 
     def __init__(self, num_slots: int):
+        if num_slots < 0:
+            raise ValueError(f"num_slots must not be negative, got {num_slots}")
+        self._taken: dict[int, int] = {}  # start and size of the pieces that are out
         self._free: dict[int, set[int]] = {1 << n: set() for n in range(num_slots.bit_length())}
         start = 0
         for size in reversed(self._free):  # num_slots as a sum of powers of two, largest first
@@ -32,10 +35,14 @@ class BuddyAllocator:
         while size > wanted:
             size //= 2
             self._free[size].add(start + size)
+        self._taken[start] = size
         return start, size
 
     def give_back(self, start: int, size: int) -> None:
-        """Free a piece that `take` returned."""
+        """Free a piece that `take` returned, once."""
+        if self._taken.get(start) != size:
+            raise ValueError(f"no piece of {size} slots is out that starts at {start}")
+        del self._taken[start]
         while start ^ size in self._free[size]:
             self._free[size].remove(start ^ size)
             start, size = start & ~size, size * 2

@@ -30,6 +30,10 @@ class Request:
     num_prompt: int
     num_output: int
 
+    def __post_init__(self):
+        if min(self.num_prompt, self.num_output) < 1:
+            raise ValueError(f"a request must have a prompt and an answer, got {self}")
+
     @property
     def num_tokens(self) -> int:
         """What it will hold in the end."""
@@ -49,6 +53,11 @@ def request_mix(
 
     Requests longer than `max_tokens` are drawn again, so the means come out a little lower.
     """
+    if min(mean_prompt, mean_output) <= 0 or spread < 0 or max_tokens < 2:
+        raise ValueError(
+            f"means must be positive, spread not negative and max_tokens at least 2, "
+            f"got {mean_prompt}, {mean_output}, {spread} and {max_tokens}"
+        )
     rng = np.random.default_rng(seed)
     requests = []
     while len(requests) < num_requests:
@@ -101,6 +110,8 @@ def contiguous_usage(
     requests: Iterable[Request], num_slots: int, reservation: str, *, max_tokens: int = 2048
 ) -> Usage:
     """Simulate one of `RESERVATIONS`, counting the steps in which a request waits for room."""
+    if reservation not in RESERVATIONS:
+        raise ValueError(f"reservation must be one of {list(RESERVATIONS)}, got {reservation!r}")
     reserve = RESERVATIONS[reservation]
     memory, usage = BuddyAllocator(num_slots), Usage()
     waiting = deque((request, reserve(request, max_tokens)) for request in requests)
@@ -133,6 +144,10 @@ def paged_usage(requests: Iterable[Request], num_slots: int, *, block_size: int 
     When a running request finds no block, the one that started last is preempted: it gives its
     blocks back, and waits to process its prompt and its answer so far again.
     """
+    if not 1 <= block_size <= num_slots:
+        raise ValueError(
+            f"block_size must be 1 to {num_slots}, the slots there are, got {block_size}"
+        )
     manager = BlockManager(num_slots // block_size, block_size, prefix_caching=False)
     waiting = deque((name, request, request.num_prompt) for name, request in enumerate(requests))
     longest = max((request.num_tokens for _, request, _ in waiting), default=0)

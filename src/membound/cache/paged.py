@@ -76,6 +76,8 @@ class PagedMemory:
 
     def locate(self, block_table: Array) -> Array | slice:
         """Return where a table's blocks are: a slice if they lie side by side, else the table."""
+        if not len(block_table):
+            return slice(0, 0)
         first, num_blocks = int(block_table[0]), len(block_table)
         if (block_table == np.arange(first, first + num_blocks)).all():
             return slice(first, first + num_blocks)
@@ -99,7 +101,7 @@ class PagedMemory:
             blocks = self._gathered[:size].reshape(shape)
             # mode="clip" spares `take` a copy of its own; the manager's ids are in range.
             store.take(where, axis=2, out=blocks, mode="clip")
-        shape = (*store.shape[:2], -1, store.shape[-1])
+        shape = (*store.shape[:2], blocks.shape[2] * blocks.shape[3], store.shape[-1])
         keys, values = blocks.reshape(shape)[:, :, :num_tokens]
         return keys, values
 

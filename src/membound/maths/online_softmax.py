@@ -53,8 +53,8 @@ def merge(a: PartialSoftmax, b: PartialSoftmax) -> PartialSoftmax:
 
 
 def finish(state: PartialSoftmax) -> Float32:
-    """Return softmax(scores) @ values (..., head_dim) of all that was merged."""
-    if not (state.sum > 0).all():
+    """Return softmax(scores) @ values (..., head_dim) of all that was merged; NaN stays NaN."""
+    if (state.sum == 0).any():
         raise ValueError("each row must have seen at least one key, got one with masked keys alone")
     return state.output / state.sum
 
