@@ -25,14 +25,13 @@ def random_qkv(num_tokens: int) -> np.ndarray:
 
 
 def in_place_attention(q, k, v, *, causal: bool) -> np.ndarray:
-    """Attention in one piece, as fast as plain NumPy can: the scores are written over."""
+    """Attention in one piece, the fastest we found: scores written over, the division last."""
     scores = (q * np.float32(HEAD_DIM**-0.5)) @ k.swapaxes(1, 2)
     if causal:
         np.copyto(scores, np.float32(-np.inf), where=~np.tri(q.shape[1], dtype=bool))
     scores -= scores.max(axis=-1, keepdims=True)
     np.exp(scores, out=scores)
-    scores /= scores.sum(axis=-1, keepdims=True)
-    return scores @ v
+    return scores @ v / scores.sum(axis=-1, keepdims=True)
 
 
 def oracle(q, k, v, *, causal: bool) -> np.ndarray:
