@@ -5,8 +5,9 @@ import contextlib
 import pytest
 
 from membound.page.checks import band, check, closed_form, computed, counted, measured
-from membound.page.recorder import MissingLabelError, Recorder
+from membound.page.recorder import MissingLabelError, Recorder, emit
 from membound.page.tables import table, to_markdown
+from membound.page.text import given
 
 CATALOGUES = {"en": {}, "zh": {"tokens": "词元", "{n} heads": "{n} 个头"}}
 
@@ -81,3 +82,20 @@ def test_a_formula_against_a_formula_is_refused():
 def test_outside_a_build_a_failed_check_raises_at_once():
     with pytest.raises(AssertionError, match="expected 2"):
         check("one", computed(1), closed_form(2, "x"))
+
+
+def test_words_given_with_their_translations_need_no_catalogue():
+    def act():
+        text = given({"en": "a hundred users", "zh": "一百个用户"})
+        emit(lambda translate: translate(text))
+
+    assert recorded(act).parts == [{"en": "a hundred users", "zh": "一百个用户"}]
+
+
+def test_words_given_without_one_of_the_languages_or_with_two_of_it_are_refused():
+    recorder = Recorder(CATALOGUES)
+    with pytest.raises(MissingLabelError, match="no zh words beside 'a hundred users'"):
+        recorder.given({"en": "a hundred users"})
+    recorder.given({"en": "users", "zh": "用户"})
+    with pytest.raises(ValueError, match="'users' is given two translations"):
+        recorder.given({"en": "users", "zh": "使用者"})
