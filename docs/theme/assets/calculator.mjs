@@ -1,4 +1,4 @@
-// The sizing calculator: fields, formatting, drawing. All arithmetic is in formulas.mjs, which the
+// The sizing calculator: fields, formatting, drawing. The arithmetic is in formulas.mjs, which the
 // build makes from Python (src/membound/cost); the tables and words are in the page.
 import { estimate, own_weights, refusal } from "./formulas.mjs";
 
@@ -29,8 +29,8 @@ let good = {}; // the last good number of each field
 function read() {
   const asked = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   state = { ...data.chosen, gpus: "1" };
-  for (const [name, held] of Object.entries(choices()))
-    if (Object.hasOwn(asked, name) && held.some(([value]) => value === asked[name])) state[name] = asked[name];
+  for (const name of Object.keys(choices())) // the model first: it has formats of its own
+    if (choices()[name].some(([value]) => value === asked[name])) state[name] = asked[name];
   if (!choices().weights.some(([value]) => value === state.weights)) state.weights = data.chosen.weights;
   for (const name of [...Object.keys(fields), "tied"]) if (Object.hasOwn(asked, name)) state[name] = asked[name];
   good = {};
@@ -112,23 +112,18 @@ function input(name) {
 }
 
 function details(name, names, ...more) {
-  const grid = element("div", { class: "fields" }, ...names.map(input), ...more);
-  return element("details", { "data-part": name }, element("summary", {}, words[name]), grid);
+  return element("details", { "data-part": name }, element("summary", {}, words[name]),
+    element("div", { class: "fields" }, ...names.map(input), ...more));
 }
 
 function build() {
   const options = choices();
   const chosen = (name) => select(name, words[name], options[name]);
-  const tied = select("tied", words.tied, [["yes", words.yes], ["no", words.no]]);
-  const form = element(
-    "form",
-    { "aria-label": document.title },
-    element("div", { class: "fields" }, ...["model", "weights", "kv"].map(chosen), ...["context", "answer", "concurrency"].map(input),
+  const form = element("form", { "aria-label": words.calculator }, element("div", { class: "fields" }, ...["model", "weights", "kv"].map(chosen), ...["context", "answer", "concurrency"].map(input),
       ...["device", "gpus", "engine"].map(chosen), input("price_per_hour")),
-    details("of_model", data.of_model, tied),
+    details("of_model", data.of_model, select("tied", words.tied, [["yes", words.yes], ["no", words.no]])),
     details("of_device", data.of_device),
-    details("assumed", data.assumed),
-  );
+    details("assumed", data.assumed));
   form.addEventListener("input", (event) => change(event.target));
   form.addEventListener("submit", (event) => event.preventDefault());
   const result = element("div", { class: "result" });
@@ -174,20 +169,18 @@ function show(typedIn) {
 // ---- The answer
 
 function answer(inputs) {
-  const verdict = host.querySelector(".verdict");
-  const result = host.querySelector(".result");
+  const verdict = host.querySelector(".verdict"), result = host.querySelector(".result");
   try {
     const why = refusal(inputs);
     const shown = { limit: whole(inputs.context_limit), context: whole(inputs.context), heads: inputs.heads, kv_heads: inputs.kv_heads, gpus: inputs.gpus };
     if (why) {
       verdict.textContent = fill(words[why] ?? words[`${why}-refused`], shown);
-      result.replaceChildren();
-      return;
+      return result.replaceChildren();
     }
     const found = estimate(inputs);
     verdict.textContent = sentence(found, inputs);
     verdict.classList.toggle("bad", !found.fits);
-    result.replaceChildren(...bars(found), ...tables(found, inputs), ...(inputs.tflops ? [roofline(found)] : []));
+    result.replaceChildren(bars(found), tables(found, inputs), ...(inputs.tflops ? [roofline(found)] : []));
   } catch (error) {
     verdict.textContent = fill(words.cannot, { why: error.message });
     result.replaceChildren();
@@ -212,23 +205,22 @@ function bars({ memory }) {
   const parts = ["weights", "cache", "activations", "reserve"];
   const spare = memory.free > 0 ? memory.free : 0, missing = memory.free < 0 ? -memory.free : 0;
   const label = [...parts, "total", "memory"].map((name) => `${words[`part-${name}`]} ${gib(memory[name])}`).join(", ");
-  const bar = element("div", { class: "bar", role: "img", "aria-label": label },
+  return element("div", { class: "bar", role: "img", "aria-label": label },
     element("div", {}, ...parts.map((name) => part(name, memory[name])), part("spare", spare)),
     element("div", {}, part("memory", memory.memory), part("missing", missing)));
-  return [bar];
 }
 
 function tables(found, inputs) {
   const { memory, decode, prefill } = found;
   const known = (text) => (inputs.tflops ? text : words.unknown);
-  const list = (title, rows) => element("section", {}, element("h4", {}, words[title]), element("dl", {}, ...rows.flatMap(([name, text, mark]) =>
+  const list = (title, rows) => element("section", {}, element("h3", {}, words[title]), element("dl", {}, ...rows.flatMap(([name, text, mark]) =>
     [element("dt", mark ? { class: mark } : {}, words[name]), element("dd", { "data-name": name }, text)])));
-  return [element("div", { class: "lists" },
+  return element("div", { class: "lists" },
     list("per-gpu", [...["weights", "cache", "activations", "reserve", "total", "memory"].map((name) => [`part-${name}`, both(memory[name]), name])]),
     list("how-fast", [["ttft", known(time(prefill.seconds))], ["tpot", time(decode.seconds)], ["each", rate(found.each_per_s)], ["all", rate(found.tokens_per_s)],
       ["sustained", known(rate(found.sustained_per_s))], ["cost", known(number(found.cost_per_million))]]),
     list("would-fit", [["longest", found.longest_context ? whole(found.longest_context) : words.none], ["largest", whole(found.largest_concurrency)],
-      ["needed", found.gpus_needed ? String(found.gpus_needed) : words.none], ["token", kib(found.token_bytes)]]))];
+      ["needed", found.gpus_needed ? String(found.gpus_needed) : words.none], ["token", kib(found.token_bytes)]]));
 }
 
 /** Logarithmic axes; the ridge in the middle, so that left is memory's and right arithmetic's. */

@@ -62,6 +62,7 @@ OF_DEVICE = ("memory_gib", "bandwidth_gb_s", "tflops", "link_gb_s")
 ASSUMED = ("memory_percent", "compute_percent", "kept_percent", "kept_gib", "chunk")
 
 WORDS = {
+    "calculator": "calculator",
     "model": "Model",
     "weights": "Weights",
     "kv": "KV cache",
@@ -76,7 +77,7 @@ WORDS = {
     "tied": "Embedding and output matrix are one",
     "yes": "yes",
     "no": "no",
-    "share": "The address of this page now holds these numbers: copy it to share them.",
+    "share": "The address of this page keeps what you choose: copy it to share it.",
     "number": "{name}: a number from {least} to {most} fits here. The last good one is in use.",
     "whole": "{name}: a whole number from {least} to {most} fits here. The last good one is in "
     "use.",
