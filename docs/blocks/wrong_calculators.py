@@ -2,26 +2,21 @@
 import numpy as np
 
 from membound.cache.contiguous import ContiguousCache
-from membound.cost.formulas import (
-    kv_bytes,
-    kv_layer_bytes,
-    latent_layer_bytes,
-    llamacpp_kv_bytes,
-)
+from membound.cost.kv import KVPolicy
 from membound.cost.tables import find_device, find_model
+from membound.cost.weights import model_weights
 
 
 def right_kv(model, tokens, bits=16):
     """Bytes of the cache of one sequence of `tokens`."""
-    m = find_model(model)
-    if m.is_mla:
-        layer = latent_layer_bytes(m.kv_lora_rank, m.rope_head_dim, bits)
-    else:
-        layer = kv_layer_bytes(
-            m.num_kv_heads, m.head_dim, m.value_dim, bits, bits
-        )
-    windows = m.num_window_layers
-    return kv_bytes(layer, m.num_layers - windows, windows, m.window, tokens)
+    kind = {16: "f16", 8: "fp8"}[bits]
+    policy = KVPolicy(key_type=kind, value_type=kind)
+    return policy.num_bytes(find_model(model), tokens, 1)
+
+
+def right_weights(model, name):
+    """Bytes of a model's weights in a format, of all tensors as they are."""
+    return model_weights(find_model(model), name).total_bytes
 
 
 llama = ContiguousCache(32, 8, 128, 8192, dtype=np.float16)
@@ -39,7 +34,7 @@ from membound.page.tables import table
 from membound.page.text import fill
 from membound.page.values import value
 
-GB, KIB, MIB, GIB = 1e9, 2**10, 2**20, 2**30
+GB, MIB, GIB = 1e9, 2**20, 2**30
 LLAMA_CPP = "llama.cpp 0.5.0, llama-fit-params"
 GITHUB = "https://github.com"
 table(
@@ -62,15 +57,9 @@ check(
     reference(2048, LLAMA_CPP),
 )
 gemma = find_model("gemma-3-27b")
-gemma_layer = kv_layer_bytes(16, 128, 128, 16, 16)
 check(
     "MiB of the cache of Gemma-3-27B as llama.cpp keeps it, 131,072 tokens",
-    computed(
-        llamacpp_kv_bytes(
-            gemma_layer, 10, 52, 1024, 131_072, 1, True, 2048, 512, False
-        )
-        / MIB
-    ),
+    computed(KVPolicy(engine="llama.cpp").num_bytes(gemma, 131_072, 1) / MIB),
     reference(10_864, LLAMA_CPP),
 )
 check(
@@ -332,15 +321,14 @@ value("fifth_tokens", 14e9 / right_kv("llama-3.1-70b", 1, bits=8), ",.0f")
 
 # %% names
 active_experts = 16e9  # of Mixtral-8x7B's weights in 16 bits
-all_experts = 93.408e9
-four_bits = 8_030_261_248 * 4 / 8  # Llama-3.1-8B "in 4 bits"
-q4_k_m = 4685.30 * 2**20
-block_bits = 494_032_768 * 4.5 / 8  # Qwen2.5-0.5B in Q4_K's 4.5
-q4_k_m_small = 494_032_768 * 6.346 / 8
+all_experts = right_weights("mixtral-8x7b", "f16")
+four_bits = 8.03e9 * 4 / 8  # Llama-3.1-8B "in 4 bits"
+q4_k_m = right_weights("llama-3.1-8b", "q4_k_m")
+block_bits = 494e6 * 4.5 / 8  # Qwen2.5-0.5B in Q4_K's 4.5
+q4_k_m_small = right_weights("qwen2.5-0.5b", "q4_k_m")
 sixteen_heads = 2 * 126 * 16 * 128 * 128_000 * 2  # Llama-3.1-405B has 8
 sparse = 1979e12
 # not shown
-README = f"{GITHUB}/ggml-org/llama.cpp/blob/master/tools/quantize/README.md"
 llama_405b = right_kv("llama-3.1-405b", 128_000)
 h100 = find_device("h100-sxm")
 slip(
@@ -397,20 +385,18 @@ slip(
     "fms-fsdp #89",
     f"{GITHUB}/foundation-model-stack/fms-fsdp/issues/89",
 )
-check(
-    "GB of Mixtral-8x7B's weights, FP16",
-    computed(46_702_792_704 * 2 / GB),
-    reference(all_experts / GB, "llama.cpp 0.5.0, llama-quantize --dry-run"),
-    within=0.01,
-    spec=".2f",
-)
-check(
-    "GB of Llama-3.1-8B's weights in Q4_K_M",
-    computed(8_030_261_248 * 4.8944 / 8 / GB, f"[4.8944 bits]({README})"),
-    reference(q4_k_m / GB, "llama.cpp 0.5.0, llama-fit-params"),
-    within=1e-3,
-    spec=".3f",
-)
+for name, ours, theirs, digits in (
+    ("Mixtral-8x7B, F16", all_experts, 93.408, 2),
+    ("Llama-3.1-8B, Q4_K_M", q4_k_m, 4685.30 * MIB / GB, 4),
+    ("Qwen2.5-0.5B, Q4_K_M", q4_k_m_small, 0.392, 3),
+):
+    check(
+        fill("GB of the weights of {name}", name=name),
+        computed(ours / GB),
+        reference(theirs, "llama.cpp 0.5.0, llama-quantize --dry-run"),
+        within=0.6 * 10**-digits,
+        spec=f".{digits}f",
+    )
 check(
     "GiB of Llama-3.1-405B with 16 KV heads, 128,000 tokens",
     computed(sixteen_heads / GIB),
