@@ -356,7 +356,7 @@ slip(
     q4_k_m_small,
     "GB",
     "GGUF",
-    "gguf.md",
+    "../gguf/",
 )
 slip(
     "16 KV heads for 8",
