@@ -113,7 +113,7 @@ slip(
     f"{GITHUB}/vllm-project/vllm/pull/29736",
 )
 slip(
-    "hidden size, and bits for bytes",
+    "heads, bits for bytes",
     ("{name}, 1 token", "Qwen2.5-7B"),
     asked,
     right_kv("qwen2.5-7b", 1),
@@ -122,7 +122,7 @@ slip(
     f"{GITHUB}/vllm-project/vllm/issues/22291",
 )
 slip(
-    "hidden / heads for head_dim",
+    "hidden / heads",
     ("{name} tokens", "Qwen3-0.6B, 40,960"),
     half,
     right_kv("qwen3-0.6b", 40_960),
@@ -151,7 +151,7 @@ check(
     spec=",.0f",
 )
 for name, ours, theirs in (
-    ("hidden / heads for head_dim", half, 2.19),
+    ("hidden / heads", half, 2.19),
     ("head_dim", right_kv("qwen3-0.6b", 40_960), 4.38),
 ):
     check(
@@ -198,7 +198,7 @@ slip(
     f"{GITHUB}/gpustack/gpustack/issues/2101",
 )
 slip(
-    "windows forgotten, hidden / heads",
+    "windows and head_dim",
     ("{name} tokens", "Gemma-3-27B, 131,072"),
     both,
     right_kv("gemma-3-27b", 131_072),
@@ -215,7 +215,7 @@ slip(
     f"{GITHUB}/gpustack/gguf-parser-go/issues/8",
 )
 slip(
-    "MLA as keys and values",
+    "MLA as K and V",
     ("{name}, 1 token", "DeepSeek-V3"),
     twice,
     right_kv("deepseek-v3", 1),
@@ -257,7 +257,7 @@ value(
     ".0f",
 )
 value("mla_unfolded_gib", unfolded / GIB, ".0f")
-value("gemma_both", slips["windows forgotten, hidden / heads"][2], ".1f")
+value("gemma_both", slips["windows and head_dim"][2], ".1f")
 value("gemma_window", slips["windows forgotten"][2], ".1f")
 value("gemma_head_dim", both / full, ".2f")
 
@@ -278,7 +278,7 @@ a_fifth_more = 70 * (8 / 8) * (1 + 0.2) * 1e9  # Llama-3-70B in 8 bits
 cache_of_32 = 32 * right_kv("llama-3.1-70b", 8192, bits=8)
 # not shown
 slip(
-    "0.000008 × parameters × tokens",
+    "parameters × tokens",
     ("{name} tokens", "Llama-2-7B, 4096"),
     by_parameters,
     right_kv("llama-2-7b", 4096),
@@ -287,7 +287,7 @@ slip(
     f"{GITHUB}/AlexsJones/llmfit/issues/418",
 )
 slip(
-    "model size × tokens × 0.2 / 1000",
+    "model size × tokens",
     ("{name} tokens", "Llama-3.1-8B, 8192"),
     by_size,
     right_kv("llama-3.1-8b", 8192),
@@ -312,9 +312,9 @@ check(
     spec=".1f",
 )
 v3_factor = by_parameters_v3 / right_kv("deepseek-v3", 131_072)
-value("parameters_low", slips["0.000008 × parameters × tokens"][2], ".2f")
+value("parameters_low", slips["parameters × tokens"][2], ".2f")
 value("parameters_high", v3_factor, ".0f")
-value("size_factor", slips["model size × tokens × 0.2 / 1000"][2], ".0f")
+value("size_factor", slips["model size × tokens"][2], ".0f")
 value("fifth_cache_gb", cache_of_32 / GB, ".1f")
 value("fifth_of_70", 14)
 value("fifth_tokens", 14e9 / right_kv("llama-3.1-70b", 1, bits=8), ",.0f")
@@ -332,7 +332,7 @@ sparse = 1979e12
 llama_405b = right_kv("llama-3.1-405b", 128_000)
 h100 = find_device("h100-sxm")
 slip(
-    "active experts for all",
+    "active experts only",
     ("{name}, FP16, weights", "Mixtral-8x7B"),
     active_experts,
     all_experts,
@@ -350,7 +350,7 @@ slip(
     f"{GITHUB}/tobocop2/lilbee/pull/868",
 )
 slip(
-    "Q4_K's 4.5 bits for Q4_K_M",
+    "4.5 bits for Q4_K_M",
     ("{name}, weights", "Qwen2.5-0.5B"),
     block_bits,
     q4_k_m_small,
@@ -368,7 +368,7 @@ slip(
     f"{GITHUB}/huggingface/blog/issues/2345",
 )
 slip(
-    "GB under the heading GiB",
+    "GB headed GiB",
     ("{name} tokens", "Llama-2-13B, 8192"),
     6.7 * GIB,
     right_kv("llama-2-13b", 8192),
@@ -377,7 +377,7 @@ slip(
     f"{GITHUB}/jax-ml/scaling-book/blob/04d8de58b9f64e2d6cc1df469b8a36f506a0138d/inference.md",
 )
 slip(
-    "sparse TFLOP/s for dense",
+    "sparse for dense",
     ("H100 SXM, BF16", ""),
     sparse,
     h100.flops_16,
@@ -438,7 +438,7 @@ reported = 17.07e-3
 # not shown
 ANALYSIS = f"{GITHUB}/cli99/llm-analysis/blob/54b51aabc8b89cf2ebd1479e47e80ef5d0a50962/tests/test_inference.py"
 slip(
-    "operations / peak, decoding",
+    "operations / peak",
     ("{name}, A100 40 GB, 1 token", "13B"),
     by_operations,
     reported,
@@ -495,7 +495,7 @@ from membound.page.palette import BAD, MUTED, WITH
 from membound.page.show import show
 
 ordered = sorted(slips, key=lambda name: slips[name][2])
-figure = new_figure(height=34 * len(ordered) + 60)
+figure = new_figure(height=25 * len(ordered) + 60)
 axes = figure.axes[0]
 axes.set_xscale("log")
 axes.axvline(1, color=MUTED, linewidth=1)
@@ -504,23 +504,20 @@ for row, name in enumerate(ordered):
     color = BAD if factor > 1 else WITH
     axes.plot([1, factor], [row, row], color=color, linewidth=3)
     axes.plot([factor], [row], "o", color=color)
-    axes.annotate(
-        f"{factor:.2g}×" if factor < 9.5 else f"{factor:.0f}×",
-        (factor, row),
-        xytext=(7 if factor > 1 else -7, 0),
-        textcoords="offset points",
-        horizontalalignment="left" if factor > 1 else "right",
-        verticalalignment="center",
-    )
-    axes.annotate(
-        name,
-        (0, row + 0.42),
-        xycoords=axes.get_yaxis_transform(),
-        verticalalignment="center",
-    )
+    size = f"{factor:.2g}×" if factor < 9.5 else f"{factor:.0f}×"
+    for text, x, side in ((size, factor, 1), (name, 1, -1)):
+        side = side if factor > 1 else -side
+        axes.annotate(
+            text,
+            (x, row),
+            xytext=(7 * side, 0),
+            textcoords="offset points",
+            horizontalalignment="left" if side > 0 else "right",
+            verticalalignment="center",
+        )
 axes.set_yticks([])
-axes.set_ylim(-0.6, len(ordered))
-axes.set_xlim(5e-4, 1000)
+axes.set_xticks([0.01, 0.1, 1, 10, 100])
+axes.set_xlim(4e-4, 2000)
 axes.grid(visible=False)
 axes.set_xlabel("given / right")
 show(
