@@ -285,7 +285,7 @@ show_rows(
         ),
         Row(
             "prefill and decode",
-            "kv-cache",
+            "where-the-time-goes",
             "The prompt fills the cache in one pass, bound by arithmetic; then one token a pass, bound by memory.",
             "",
             (
@@ -668,7 +668,7 @@ show_rows(
         ),
         Row(
             "arithmetic intensity",
-            "kv-cache",
+            "where-the-time-goes",
             "Operations for each byte that is moved; in decoding every weight is fetched to be used once.",
             r"$I = \text{FLOP} / \text{byte}$",
             ("src/membound/cost/counts.py#work_by_kind",),
@@ -677,7 +677,7 @@ show_rows(
         ),
         Row(
             "roofline",
-            "flash-attention",
+            "where-the-time-goes",
             "The longer of both times: operations over the peak, bytes over the bandwidth.",
             r"$t = \max(F/P,\; B/W)$",
             ("src/membound/cost/formulas.py#roofline_s",),
@@ -686,7 +686,7 @@ show_rows(
         ),
         Row(
             "decode time",
-            "kv-cache",
+            "where-the-time-goes",
             "No faster than all weights and the cache can be read once.",
             r"$t \ge \frac{\text{weights} + \text{cache}}{\text{bandwidth}}$",
             ("src/membound/cost/formulas.py#memory_s",),
@@ -695,7 +695,7 @@ show_rows(
         ),
         Row(
             "TTFT, TPOT",
-            "",
+            "where-the-time-goes",
             "Time to the first token is queue and prefill; time per output token is a decode step.",
             r"$\text{latency} = \text{TTFT} + (n-1) \cdot \text{TPOT}$",
             ("src/membound/cost/speed.py#Speed",),
