@@ -23,34 +23,30 @@ class Row:
 
 
 def show_rows(rows):
-    """The table of a part: the concept links to its page, the names to the source."""
-    columns = {
-        "concept": "",
-        "in a sentence": "",
-        "formula": "",
-        "number to remember": "",
-        "code": "",
-    }
-    cells = [
-        (
-            row.concept,
-            row.sentence,
-            fill("{x}", x=row.formula),
-            fill(row.number, **row.values) if row.values else row.number,
-            fill("{x}", x="<br>".join(map(code_link, row.code))),
-        )
+    """The table of a part: a concept links to its page, and names to the source."""
+    numbers = [
+        fill(row.number, **row.values) if row.values else row.number
         for row in rows
     ]
-    pages = {row.concept: row.page for row in rows if row.page}
 
     def markdown(translate):
-        text = to_markdown(columns, cells, translate)
-        for concept, page in pages.items():
-            words = translate(concept)
-            text = text.replace(
-                f"\n| {words} |", f"\n| [{words}](../{page}/) |", 1
+        columns = ("concept, code", "what it does, formula", "to remember")
+        cells = []
+        for row, number in zip(rows, numbers, strict=True):
+            concept = translate(row.concept)
+            if row.page:
+                concept = f"[{concept}](../{row.page}/)"
+            places = (concept, *map(code_link, row.code))
+            meaning = (translate(row.sentence), row.formula)
+            cells.append(
+                (
+                    "<br>".join(places),
+                    "<br>".join(filter(None, meaning)),
+                    translate(number),
+                )
             )
-        return text
+        headings = {translate(heading): "" for heading in columns}
+        return to_markdown(headings, cells, str)
 
     emit(markdown)
 
@@ -168,8 +164,7 @@ show_rows(
                 "src/membound/maths/rotary.py#rotary_table",
                 "src/membound/maths/rotary.py#rotate",
             ),
-            "100 positions further on, the same score to {n}",
-            {"n": f"{max(shift, 1e-7):.0e}"},
+            "100 positions further on, the same score",
         ),
         Row(
             "causal attention",

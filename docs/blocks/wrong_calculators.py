@@ -346,8 +346,8 @@ slip(
     four_bits,
     q4_k_m,
     "GB",
-    "lilbee #868",
-    f"{GITHUB}/tobocop2/lilbee/pull/868",
+    "GGUF",
+    "../gguf/",
 )
 slip(
     "4.5 bits for Q4_K_M",
@@ -468,18 +468,18 @@ value("bytes_factor", by_bytes / reported, ".2f")
 table(
     {
         "formula": "",
-        "on": "",
+        "factor": ".2g",
         "gives": ".3g",
         "right": ".3g",
-        "factor": ".2g",
+        "on": "",
         "report or source": "",
     },
     [
         (
             name,
-            fill(model[0], name=model[1]),
-            *(fill("{x}", x=text) for text in shown),
             factor,
+            *(fill("{x}", x=text) for text in shown),
+            fill(model[0], name=model[1]),
             fill("{link}", link=link),
         )
         for name, (model, shown, factor, link) in sorted(
