@@ -30,21 +30,15 @@ def show_rows(rows):
     ]
 
     def markdown(translate):
-        columns = ("concept, code", "what it does, formula", "to remember")
+        columns = ("concept", "what it is, formula, code", "to remember")
         cells = []
         for row, number in zip(rows, numbers, strict=True):
             concept = translate(row.concept)
             if row.page:
                 concept = f"[{concept}](../{row.page}/)"
-            places = (concept, *map(code_link, row.code))
-            meaning = (translate(row.sentence), row.formula)
-            cells.append(
-                (
-                    "<br>".join(places),
-                    "<br>".join(filter(None, meaning)),
-                    translate(number),
-                )
-            )
+            code = ", ".join(map(code_link, row.code))
+            lines = filter(None, (translate(row.sentence), row.formula, code))
+            cells.append((concept, "<br>".join(lines), translate(number)))
         headings = {translate(heading): "" for heading in columns}
         return to_markdown(headings, cells, str)
 
