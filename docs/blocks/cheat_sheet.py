@@ -648,12 +648,27 @@ show_rows(
     [
         Row(
             "inference 2N, training 6N",
-            "",
+            "training-and-inference",
             "Each weight is multiplied and added once for a token; training goes backwards as well, twice the work.",
             r"$2N \text{ and } 6N$",
-            ("src/membound/cost/formulas.py#matmul_flops",),
+            (
+                "src/membound/cost/formulas.py#matmul_flops",
+                "src/membound/training.py#backward",
+            ),
             "Llama-3.1-8B: {n} GFLOP a token",
             {"n": f"{flops / 1e9:.0f}"},
+        ),
+        Row(
+            "training state",
+            "training-and-inference",
+            "Weight, gradient and Adam's two means in float32: what a training step keeps, activations aside.",
+            r"$(4 + 4 + 4 + 4)\, N$",
+            ("src/membound/training.py#Adam",),
+            "Llama-3.1-8B: {a} GB, and {b} to serve it in FP16",
+            {
+                "a": f"{16 * num_params(llama) / GB:.0f}",
+                "b": f"{f16.total_bytes / GB:.0f}",
+            },
         ),
         Row(
             "arithmetic intensity",
