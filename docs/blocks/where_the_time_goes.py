@@ -523,7 +523,7 @@ for name, done, taken, marker, color, offset, align in (
     name_point(name, done, taken, color, offset, align)
 axes.annotate(
     fill("memory: {gb:.0f} GB/s", gb=bandwidth / 1e9),
-    (0.12, roof.flops_per_s / 1.4e9),
+    (0.12, 1.35 * roof.flops_per_s / 1e9),
     color=MUTED,
     verticalalignment="center",
 )
