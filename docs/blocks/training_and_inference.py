@@ -364,14 +364,14 @@ for b in (1, 8, 32, 128):
     axes.annotate(
         fill("batch {b}", b=b),
         (1000 * latency_s[b], b / latency_s[b]),
-        xytext=(9, -8),
+        xytext=(9, -8) if b > 1 else (-4, -15),
         textcoords="offset points",
         color=DECODE,
         verticalalignment="center",
     )
 axes.set_xlim(0, 1350 * max(latency_s.values()))
 axes.set_yscale("log")
-axes.set_ylim(10, 2000)
+axes.set_ylim(5, 2000)
 axes.set_xlabel("ms for a step: how long each reader waits for a token")
 axes.set_ylabel("tokens/s of all together")
 show(

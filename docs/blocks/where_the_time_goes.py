@@ -326,7 +326,7 @@ def decode():
 
 ttft = measure(prefill, repeats=3).median_s
 token = int(prefill().argmax())
-timings = interleave({"decode": decode} | probes, warmup=1, repeats=16)
+timings = interleave({"decode": decode} | probes, warmup=1, repeats=12)
 tpot = timings.pop("decode").median_s
 speed = max(array.nbytes / timing.median_s for timing in timings.values())
 
