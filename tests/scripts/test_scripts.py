@@ -92,9 +92,9 @@ ALL_STEPS = [
     "ruff format --check .",
     "ruff check .",
     "lint-imports --no-cache",
-    "pytest tests -q -rs -m not site and not browser",
+    "pytest tests -q -rs -n 2 -m not site and not browser",
     "sitebuild build",
-    "pytest tests -q -rs -m site or browser",
+    "pytest tests -q -rs -n 2 -m site or browser",
 ]
 
 
