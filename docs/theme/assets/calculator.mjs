@@ -235,8 +235,8 @@ function roofline({ decode, prefill, flops_per_s: peak, bytes_per_s: slope, ridg
   };
   svg.setAttribute("viewBox", "0 0 340 225");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `${words.roofline}: ${words.decode} ${number(decode.intensity)}, ${words.prefill} ${number(prefill.intensity)} ${words["roofline-x"]}`);
-  svg.innerHTML = `<text x="20" y="14" class="axis">${words["roofline-y"]}</text>
+  svg.setAttribute("aria-labelledby", "roofline-said");
+  svg.innerHTML = `<title id="roofline-said">${words.roofline}: ${words.decode} ${number(decode.intensity)}, ${words.prefill} ${number(prefill.intensity)} ${words["roofline-x"]}</title><text x="20" y="14" class="axis">${words["roofline-y"]}</text>
     <path class="roof" d="M${x(ridge / far)} ${y((slope * ridge) / far)}L170 40H320"/><path class="guide" d="M170 40V200M20 200H320"/>
     <text x="175" y="34" class="axis">${number(peak / 1e12)} TFLOP/s</text><text x="170" y="214" class="axis" text-anchor="middle">${number(ridge)}</text>
     <text x="320" y="214" class="axis" text-anchor="end">${words["roofline-x"]}</text>${mark(decode, "decode")}${mark(prefill, "prefill")}`;
