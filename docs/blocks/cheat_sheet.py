@@ -172,7 +172,7 @@ show_rows(
             "SwiGLU",
             "",
             "The feed-forward part of a Llama: three matrices, one of them a gate.",
-            r"$W_{down}\,(\operatorname{silu}(W_{gate}x) \odot W_{up}x)$",
+            r"$W_d\,(\operatorname{silu}(W_g x) \odot W_u x)$",
             ("src/membound/maths/activations.py#swiglu",),
             "{n} % of the weights of Llama-3.1-8B",
             {"n": f"{100 * feed_forward / num_params(llama):.0f}"},
@@ -350,7 +350,7 @@ for how, formula, right in (
     ("with a cache", "n", n),
 ):
     check(
-        fill("{what}, 500 tokens", what=fill("keys computed {how}", how=how)),
+        fill(f"keys computed {how}, n = {{n}}", n=n),
         counted(projected[how.split()[0]]),
         closed_form(right, formula),
         spec=",d",
@@ -393,7 +393,7 @@ show_rows(
             "symmetric quantisation",
             "quantisation",
             "Whole numbers on a line through 0, its step from the largest magnitude.",
-            r"$s = \frac{\max \lvert w \rvert}{2^{b-1}-1},\quad q = \operatorname{round}(w/s),\quad \hat w = s\,q$",
+            r"$s = \frac{\max \lvert w \rvert}{2^{b-1}-1}$, $q = \operatorname{round}(w/s)$, $\hat w = s\,q$",
             ("src/membound/quant/integer.py#quantize",),
             "largest error {n} steps: never above s/2",
             {"n": f"{steps:.2f}"},
@@ -402,7 +402,7 @@ show_rows(
             "affine quantisation",
             "quantisation",
             "A line from the least to the largest, both widened to contain 0; reading back must undo the shift.",
-            r"$q = \operatorname{round}(w/s) + z,\quad \hat w = s\,(q - z)$",
+            r"$q = \operatorname{round}(w/s) + z$, $\hat w = s\,(q - z)$",
             ("src/membound/quant/integer.py#quantize",),
             "one bit more: {n} dB less noise",
             {"n": f"{20 * np.log10(2):.2f}"},
@@ -546,7 +546,7 @@ show_rows(
             "online softmax",
             "flash-attention",
             "A maximum, a sum and an output can be carried on from part to part, and merged.",
-            r"$m = \max(m_a, m_b),\quad \ell = e^{m_a-m}\ell_a + e^{m_b-m}\ell_b$",
+            r"$m = \max(m_a, m_b)$, $\ell = e^{m_a-m}\ell_a + e^{m_b-m}\ell_b$",
             (
                 "src/membound/maths/online_softmax.py#partial_softmax",
                 "src/membound/maths/online_softmax.py#merge",
@@ -557,7 +557,7 @@ show_rows(
             "FlashAttention",
             "flash-attention",
             "Attention in tiles that stay in fast memory: scores are never written; exact, and still a square.",
-            r"$\Theta(Nd + N^2) \to \Theta(N^2 d^2 / M)$",
+            r"$\Theta(Nd + N^2)$ → $\Theta(N^2 d^2 / M)$",
             (
                 "src/membound/attention/flash.py#flash_attention",
                 "src/membound/attention/tiling/key_outer.py#key_outer_attention",
@@ -713,7 +713,7 @@ show_rows(
             "total memory",
             "wrong-calculators",
             "Weights once, a cache for each request, and room for activations and runtime.",
-            r"$\text{weights} + n \cdot \text{cache} + \text{activations} + \text{reserve}$",
+            r"$\text{weights} + n \cdot \text{cache}$ $+\, \text{activations} + \text{reserve}$",
             ("src/membound/cost/sizing.py#Sizing",),
             "8B in FP16 with 32 × 8192 tokens: {a} GiB, of them cache {b}",
             {
