@@ -711,7 +711,7 @@ show_rows(
         ),
         Row(
             "total memory",
-            "wrong-calculators",
+            "sizing",
             "Weights once, a cache for each request, and room for activations and runtime.",
             r"$\text{weights} + n \cdot \text{cache}$ $+\, \text{activations} + \text{reserve}$",
             ("src/membound/cost/sizing.py#Sizing",),
