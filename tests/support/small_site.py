@@ -54,7 +54,7 @@ class SmallSite:
             text = (ROOT / name).read_text(encoding="utf-8")
             config = re.sub(r"\nnav:\n.*", "\nnav:\n  - index.md\n  - page.md\n", text, flags=re.S)
             self.write(name, config)
-        (root / "docs").mkdir()
+        (root / "docs/tools").mkdir(parents=True)  # MkDocs watches it
         (root / "docs/theme").symlink_to(ROOT / "docs/theme")
         (root / "src").symlink_to(ROOT / "src")
         self.write("docs/labels.toml", self.LABELS)

@@ -12,5 +12,6 @@ ADDRESS = "assets/formulas.mjs"
 
 
 def formulas_script(root: Path) -> str:
-    """The formulas under `root` as an ES module; `OutsideSubsetError` says what cannot be one."""
-    return transcribe({f.as_posix(): (root / f).read_text(encoding="utf-8") for f in FORMULAS})
+    """What there is of the formulas, as an ES module; `OutsideSubsetError` says what cannot be."""
+    present = [file for file in FORMULAS if (root / file).is_file()]
+    return transcribe({f.as_posix(): (root / f).read_text(encoding="utf-8") for f in present})
