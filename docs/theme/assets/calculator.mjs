@@ -230,7 +230,7 @@ function roofline({ decode, prefill, flops_per_s: peak, bytes_per_s: slope, ridg
   const y = (at) => 40 - (140 * Math.log(at / peak)) / Math.log(far * 3);
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const mark = (pass, name) => {
-    const left = x(pass.intensity), high = y(pass.achieved_per_s), turned = left > 200;
+    const left = x(pass.intensity), high = y(pass.achieved_per_s), turned = left > 246;
     return `<circle cx="${left}" cy="${high}" r="5" class="${name}"/><text x="${turned ? left - 9 : left + 9}" y="${high + 16}" class="${name}" text-anchor="${turned ? "end" : "start"}">${words[name]}: ${number(pass.intensity, 2)}</text>`;
   };
   svg.setAttribute("viewBox", "0 0 340 225");
