@@ -79,13 +79,13 @@ show(
     title="The first token of a pass pays for reading the weights; the others ride along",
     caption="Time of one pass through the model, divided by the tokens in it. The dashed line is "
     "what a pass would cost if it read the weights once and its arithmetic were free.",
-    alt="Time per token falls more than fivefold as a pass carries more tokens.",
+    alt="From one token in a pass to 128, the time per token falls.",
 )
 saving = ms_per_token[0] / ms_per_token[-1]
 check(
     "time per token, alone against 128 together",
     measured(saving),
-    band(1.2, 100),
+    band(1.2, 500),
     spec=".1f",
 )
 value("one_token_ms", one_token_ms, ".0f")
