@@ -99,7 +99,13 @@ class KVPolicy:
         return self.llamacpp_bytes(spec, context * num_sequences, num_sequences)
 
     def llamacpp_bytes(self, spec: ModelSpec, n_ctx: int, num_sequences: int = 1) -> float:
-        """What llama.cpp allocates at start for `-c n_ctx -np num_sequences`, on all devices."""
+        """What llama.cpp allocates at start for `-c n_ctx -np num_sequences`, on all devices.
+
+        An `n_ctx` of 0 is the model's own context length.
+        """
+        for name, number, least in (("n_ctx", n_ctx, 0), ("num_sequences", num_sequences, 1)):
+            if number < least:
+                raise ValueError(f"{name} must be at least {least}, got {number}")
         if num_sequences > LLAMA_CPP_MAX_SEQUENCES:
             raise ValueError(
                 f"llama.cpp serves at most {LLAMA_CPP_MAX_SEQUENCES} sequences, got {num_sequences}"
@@ -107,7 +113,7 @@ class KVPolicy:
         return formulas.llamacpp_kv_bytes(
             self.layer_bytes(spec),
             *self.layers(spec),
-            float(n_ctx),
+            float(n_ctx or spec.context_length),
             float(num_sequences),
             self.unified,
             float(self.n_batch),
