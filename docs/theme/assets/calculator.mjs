@@ -6,6 +6,7 @@ const host = document.getElementById("calculator");
 const data = JSON.parse(document.getElementById("calculator-data").textContent);
 const { words, fields } = data;
 const locale = document.documentElement.lang;
+const colon = locale.startsWith("zh") ? "：" : ": ";
 const GPUS = ["1", "2", "4", "8", "16", "32", "64"];
 const NUMBERS = ["context", "answer", "concurrency", "price_per_hour"];
 
@@ -231,12 +232,12 @@ function roofline({ decode, prefill, flops_per_s: peak, bytes_per_s: slope, ridg
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const mark = (pass, name) => {
     const left = x(pass.intensity), high = y(pass.achieved_per_s), turned = left > 246;
-    return `<circle cx="${left}" cy="${high}" r="5" class="${name}"/><text x="${turned ? left - 9 : left + 9}" y="${high + 16}" class="${name}" text-anchor="${turned ? "end" : "start"}">${words[name]}: ${number(pass.intensity, 2)}</text>`;
+    return `<circle cx="${left}" cy="${high}" r="5" class="${name}"/><text x="${turned ? left - 9 : left + 9}" y="${high + 16}" class="${name}" text-anchor="${turned ? "end" : "start"}">${words[name]}${colon}${number(pass.intensity, 2)}</text>`;
   };
   svg.setAttribute("viewBox", "0 0 340 225");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-labelledby", "roofline-said");
-  svg.innerHTML = `<title id="roofline-said">${words.roofline}: ${words.decode} ${number(decode.intensity)}, ${words.prefill} ${number(prefill.intensity)} ${words["roofline-x"]}</title><text x="20" y="14" class="axis">${words["roofline-y"]}</text>
+  svg.innerHTML = `<title id="roofline-said">${words.roofline}${colon}${words.decode} ${number(decode.intensity)}, ${words.prefill} ${number(prefill.intensity)} ${words["roofline-x"]}</title><text x="20" y="14" class="axis">${words["roofline-y"]}</text>
     <path class="roof" d="M${x(ridge / far)} ${y((slope * ridge) / far)}L170 40H320"/><path class="guide" d="M170 40V200M20 200H320"/>
     <text x="175" y="34" class="axis">${number(peak / 1e12)} TFLOP/s</text><text x="170" y="214" class="axis" text-anchor="middle">${number(ridge)}</text>
     <text x="320" y="214" class="axis" text-anchor="end">${words["roofline-x"]}</text>${mark(decode, "decode")}${mark(prefill, "prefill")}`;
