@@ -44,8 +44,9 @@ class MemboundPlugin(BasePlugin):
                 log.warning("%s", problem)
         self.edition = Path(config.docs_dir).name
         self.values = build_values(self.ran)
-        settings = [file.read_bytes() for file in sorted(root.glob("mkdocs*.yml"))]
-        self.shown_everywhere = digest([self.ran.results, self.values, settings])
+        if self.remembered:
+            settings = [file.read_bytes() for file in sorted(root.glob("mkdocs*.yml"))]
+            self.shown_everywhere = digest([self.ran.results, self.values, settings])
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
         """Add the script made from Python: made anew each time, so that `serve` shows an edit."""
