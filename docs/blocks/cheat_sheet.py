@@ -637,7 +637,7 @@ h100 = find_device("h100-sxm")
 step = work_by_kind(llama, "f16", exact, tokens=1)
 matrices = [work for kind, work in step.items() if kind != "attention"]
 flops = sum(work.flops for work in matrices)
-moved = sum(work.num_bytes for work in matrices)
+moved = sum(work.nbytes for work in matrices)
 balance = h100.flops_16 / h100.bytes_per_s
 floor_s = read_per_token / h100.bytes_per_s
 sizing = Sizing(llama, f16, h100, exact, context=8192, concurrency=32)

@@ -26,8 +26,8 @@ from membound.bench import Run
 class Work:
     """What something computes, and what it must move between memory and processor."""
 
-    flops: int
-    nbytes: int
+    flops: float
+    nbytes: float
 
     @property
     def intensity(self) -> float:

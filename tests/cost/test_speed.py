@@ -7,7 +7,8 @@ import pytest
 from deployments import deployment
 from membound.cost import formulas
 from membound.cost.counts import decode_intensity, totals, work_by_kind
-from membound.cost.speed import Speed, Work
+from membound.cost.speed import Speed
+from membound.matmuls import Work
 
 
 def test_the_scaling_book_s_prefill_of_8192_tokens_takes_0_91_s():
@@ -26,7 +27,7 @@ def test_a_token_takes_two_operations_per_weight_that_it_meets():
 def test_a_decode_step_reads_all_weights_but_the_embedding_and_every_request_s_cache():
     sizing = deployment(concurrency=5)
     read = 2 * (8_030_261_248 - 128256 * 4096) + 5 * 4096 * 131_072
-    assert Speed(sizing).decode.num_bytes == read
+    assert Speed(sizing).decode.nbytes == read
     assert Speed(sizing).tpot_s == read / (3.35e12 * 0.8)
 
 
@@ -34,7 +35,7 @@ def test_a_prompt_in_two_chunks_reads_the_weights_twice():
     once = Speed(deployment(context=4096, batched_tokens=4096))
     twice = Speed(deployment(context=4096, batched_tokens=2048))
     read = 2 * (8_030_261_248 - 128256 * 4096)
-    assert twice.prefill.num_bytes - once.prefill.num_bytes == read
+    assert twice.prefill.nbytes - once.prefill.nbytes == read
 
 
 def test_decode_turns_from_memory_to_compute_where_the_roofline_has_its_ridge():
@@ -105,7 +106,7 @@ def test_the_kinds_of_layers_add_up_to_the_whole(model, weights):
     prefill = totals(work_by_kind(*by, tokens=4000))
     for whole, parts in ((speed.decode, decode), (speed.prefill, prefill)):
         assert parts.flops == pytest.approx(whole.flops, rel=1e-12)
-        assert parts.num_bytes == pytest.approx(whole.num_bytes, rel=1e-12)
+        assert parts.nbytes == pytest.approx(whole.nbytes, rel=1e-12)
 
 
 def test_decode_attention_does_as_many_operations_per_byte_as_queries_share_a_key():

@@ -8,29 +8,29 @@ import math
 from typing import TypedDict
 
 from membound.cost.formulas import (
+    ALL_REDUCE_LATENCY_S,
     activation_bytes,
-    attention_flops,
     compute_s,
     cost_per_million_tokens,
+    decode_flops,
     kv_bytes,
     kv_heads_per_gpu,
     kv_layer_bytes,
     latent_layer_bytes,
     llamacpp_kv_bytes,
-    matmul_flops,
     memory_s,
+    nccl_bytes,
     padded,
+    prefill_flops,
     requests_per_s,
     tensor_parallel_s,
     vllm_kv_bytes,
     weights_read_bytes,
 )
 
-MIB = 1048576.0
 GIB = 1073741824.0
 MOST_GPUS = 64.0
 MOST_REQUESTS = 1048576.0
-ALL_REDUCE_LATENCY_S = 0.00001  # as in `sizing`
 
 
 class Case(TypedDict):
@@ -186,10 +186,8 @@ def memory_of(case: Case):
         case["concurrency"],
     )
     memory = case["memory_gib"] * GIB
-    nccl = 0.0
-    if case["gpus"] > 1.0:
-        nccl = 342.0 * MIB if case["gpus"] == 2.0 else 392.0 * MIB
-    reserve = memory * case["kept_percent"] / 100.0 + case["kept_gib"] * GIB + nccl
+    kept = memory * case["kept_percent"] / 100.0 + case["kept_gib"] * GIB
+    reserve = kept + nccl_bytes(case["gpus"])
     total = weights + cache + activations + reserve
     return {
         "weights": weights,
@@ -255,13 +253,6 @@ def weights_read(case: Case, tokens):
     return read / case["gpus"]
 
 
-def attended_flops(case: Case, tokens, before, key_dim, value_dim):
-    """The operations of attention of one request."""
-    full = case["layers"] - case["window_layers"]
-    windows, window = case["window_layers"], case["window"]
-    return attention_flops(case["heads"], key_dim, value_dim, full, windows, window, tokens, before)
-
-
 def timed(case: Case, flops, weights, cache, tokens):
     """A pass on each GPU: arithmetic and reading overlap, the all-reduces of `tokens` do not."""
     peak, bandwidth = case["tflops"] * 1000000000000.0, case["bandwidth_gb_s"] * 1000000000.0
@@ -303,23 +294,44 @@ def timed(case: Case, flops, weights, cache, tokens):
 def prefill(case: Case):
     """One prompt alone, chunk by chunk, each of which reads the weights once."""
     tokens = case["context"] - case["answer"]
-    flops = matmul_flops(case["matmul_weights"], tokens, case["head_weights"], 1.0)
-    flops += attended_flops(case, tokens, 0.0, case["key_dim"], case["value_dim"])
+    flops = prefill_flops(
+        case["matmul_weights"],
+        case["head_weights"],
+        case["heads"],
+        case["key_dim"],
+        case["value_dim"],
+        case["layers"] - case["window_layers"],
+        case["window_layers"],
+        case["window"],
+        tokens,
+        case["gpus"],
+    )
     passes = padded(tokens, case["chunk"]) / case["chunk"]
     weights = passes * weights_read(case, min(tokens, case["chunk"]))
-    return timed(case, flops / case["gpus"], weights, cached_bytes(case, tokens), tokens)
+    return timed(case, flops, weights, cached_bytes(case, tokens), tokens)
 
 
 def decode(case: Case):
     """One step of all requests at their full context; MLA attends to the latents themselves."""
-    requests, before = case["concurrency"], case["context"] - 1.0
+    requests = case["concurrency"]
     key_dim, value_dim = case["key_dim"], case["value_dim"]
     if case["kv_lora_rank"] > 0.0:
         key_dim, value_dim = case["kv_lora_rank"] + case["rope_head_dim"], case["kv_lora_rank"]
-    flops = matmul_flops(case["matmul_weights"], requests, case["head_weights"], requests)
-    flops += requests * attended_flops(case, 1.0, before, key_dim, value_dim)
+    flops = decode_flops(
+        case["matmul_weights"],
+        case["head_weights"],
+        case["heads"],
+        key_dim,
+        value_dim,
+        case["layers"] - case["window_layers"],
+        case["window_layers"],
+        case["window"],
+        case["context"],
+        requests,
+        case["gpus"],
+    )
     cache = requests * cached_bytes(case, case["context"])
-    return timed(case, flops / case["gpus"], weights_read(case, requests), cache, requests)
+    return timed(case, flops, weights_read(case, requests), cache, requests)
 
 
 # The answer

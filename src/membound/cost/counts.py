@@ -5,9 +5,9 @@ from collections import defaultdict
 from membound.cost import formulas
 from membound.cost.kv import KVPolicy
 from membound.cost.spec import ModelSpec
-from membound.cost.speed import Work
 from membound.cost.tensors import Tensor
 from membound.cost.weights import sized_tensors
+from membound.matmuls import Work
 
 KINDS = ("projections", "attention", "feed-forward", "experts", "router", "output", "norms")
 
@@ -53,7 +53,7 @@ def work_by_kind(
 
 def totals(work: dict[str, Work]) -> Work:
     """All kinds together."""
-    return Work(sum(w.flops for w in work.values()), sum(w.num_bytes for w in work.values()))
+    return sum(work.values(), start=Work(0, 0))
 
 
 def _kind(tensor: Tensor, spec: ModelSpec) -> str | None:
@@ -74,9 +74,7 @@ def _kind(tensor: Tensor, spec: ModelSpec) -> str | None:
 def _attention(
     spec: ModelSpec, policy: KVPolicy, tokens: int, before: int, num_sequences: int
 ) -> tuple[float, float]:
-    key_dim, value_dim = spec.head_dim, spec.value_dim
-    if spec.is_mla and tokens == 1:
-        key_dim, value_dim = spec.kv_lora_rank + spec.rope_head_dim, spec.kv_lora_rank
+    key_dim, value_dim = spec.decode_dims if tokens == 1 else (spec.head_dim, spec.value_dim)
     layers = (float(spec.num_full_layers), float(spec.num_window_layers), float(spec.window))
     flops = formulas.attention_flops(
         float(spec.num_heads),

@@ -8,6 +8,8 @@ second. `bits` are the true ones: q8_0 stores 34 bytes for 32 values, which is 8
 
 import math
 
+ALL_REDUCE_LATENCY_S = 0.00001  # aiconfigurator-core 0.12.0, "p2p_latency"
+
 # Memory
 
 
@@ -108,6 +110,13 @@ def activation_bytes(tokens, hidden_size, intermediate_size, vocab_size, num_log
     """
     hidden = tokens * (2.0 * hidden_size + 2.0 * intermediate_size) * 2.0
     return hidden + num_logits * vocab_size * 4.0
+
+
+def nccl_bytes(gpus):
+    """What communication between GPUs keeps on each: "nccl_mem" of aiconfigurator-core 0.12.0."""
+    if gpus == 1.0:
+        return 0.0
+    return (342.0 if gpus == 2.0 else 392.0) * 1048576.0
 
 
 def device_bytes(total_weight_bytes, kv_cache_bytes, pass_bytes, reserve_bytes, tensor_parallel):

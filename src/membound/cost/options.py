@@ -3,6 +3,7 @@
 from membound.cost.calculator import Case
 from membound.cost.kv import KV_BITS, LLAMA_CPP_WINDOWS
 from membound.cost.spec import ModelSpec
+from membound.cost.speed import COMPUTE_EFFICIENCY, MEMORY_EFFICIENCY
 from membound.cost.tables import Device
 from membound.cost.weights import model_weights
 from membound.units import GIB
@@ -29,21 +30,20 @@ START = {
     "concurrency": 8.0,
     "gpus": 1.0,
     "price_per_hour": 2.0,
-    "memory_percent": 80.0,
-    "compute_percent": 40.0,
+    "memory_percent": 100 * MEMORY_EFFICIENCY,
+    "compute_percent": 100 * COMPUTE_EFFICIENCY,
 }
 """What the other fields hold at first; the price is an example."""
 
 
 def model_inputs(spec: ModelSpec) -> dict[str, float | bool]:
     """The inputs that a model sets, in whatever format."""
-    experts = spec.experts_per_token + spec.num_shared_experts
     inputs = {
         "experts": spec.num_experts,
         "experts_per_token": spec.experts_per_token,
         "vocab_size": spec.vocab_size,
         "hidden_size": spec.hidden_size,
-        "widest": experts * spec.expert_size if spec.num_experts else spec.intermediate_size,
+        "widest": spec.widest,
         "heads": spec.num_heads,
         "kv_heads": spec.num_kv_heads,
         "key_dim": spec.head_dim,
@@ -78,11 +78,10 @@ def weight_formats(spec: ModelSpec) -> tuple[str, ...]:
 
 def device_inputs(device: Device, format_name: str) -> dict[str, float]:
     """The inputs that a device sets: its peak is that of the numbers that are multiplied."""
-    peaks = {"fp8": device.flops_fp8, "int8": device.flops_int8}
     return {
         "memory_gib": device.memory_bytes / GIB,
         "bandwidth_gb_s": device.bytes_per_s / 1e9,
-        "tflops": (peaks.get(format_name) or device.flops_16) / 1e12,
+        "tflops": device.peak_flops_per_s(format_name) / 1e12,
         "link_gb_s": device.link_bytes_per_s / 1e9,
     }
 

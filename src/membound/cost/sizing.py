@@ -16,7 +16,6 @@ from membound.units import MIB, Gibibytes
 EXACT_RESERVE_BYTES = Gibibytes(3.5).num_bytes
 VLLM_MEMORY_SHARE = 0.92
 LLAMA_CPP_RESERVE_BYTES = 1024 * MIB
-NCCL_BYTES = {1: 0, 2: 342 * MIB}  # aiconfigurator-core, "nccl_mem"; 392 MiB on 4 and on 8
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,10 @@ class Sizing:
     def activation_bytes(self) -> float:
         """An estimate of the largest pass: a chunk of a prompt, and logits for every request."""
         spec = self.spec
-        width = spec.intermediate_size
-        if spec.num_experts:
-            width = (spec.experts_per_token + spec.num_shared_experts) * spec.expert_size
         return formulas.activation_bytes(
             float(min(self.chunk, self.context)),
             float(spec.hidden_size),
-            width / self.tensor_parallel,
+            spec.widest / self.tensor_parallel,
             float(spec.vocab_size),
             float(self.concurrency),
         )
@@ -116,7 +112,7 @@ class Sizing:
         """What is left for runtime, graphs and communication."""
         if self.reserve is not None:
             return self.reserve
-        nccl = NCCL_BYTES.get(self.tensor_parallel, 392 * MIB)
+        nccl = formulas.nccl_bytes(float(self.tensor_parallel))
         if self.policy.engine == "vllm":
             return (1 - VLLM_MEMORY_SHARE) * self.device.memory_bytes + nccl
         if self.policy.engine == "llama.cpp":

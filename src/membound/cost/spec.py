@@ -100,6 +100,20 @@ class ModelSpec:
         return self.num_layers - self.num_window_layers
 
     @property
+    def widest(self) -> int:
+        """What a token holds at most between two feed-forward matrices: all its experts' share."""
+        if self.num_experts:
+            return (self.experts_per_token + self.num_shared_experts) * self.expert_size
+        return self.intermediate_size
+
+    @property
+    def decode_dims(self) -> tuple[int, int]:
+        """The sizes of keys and values that a decode step meets: in MLA the latents themselves."""
+        if self.is_mla:
+            return self.kv_lora_rank + self.rope_head_dim, self.kv_lora_rank
+        return self.head_dim, self.value_dim
+
+    @property
     def attention_kind(self) -> str:
         """MHA, GQA, MQA or MLA."""
         if self.is_mla:

@@ -18,23 +18,10 @@ from dataclasses import dataclass
 
 from membound.cost import formulas
 from membound.cost.sizing import Sizing
+from membound.matmuls import Work
 
 MEMORY_EFFICIENCY = 0.8
 COMPUTE_EFFICIENCY = 0.4
-ALL_REDUCE_LATENCY_S = 10e-6  # aiconfigurator-core 0.12.0, "p2p_latency"
-
-
-@dataclass(frozen=True)
-class Work:
-    """Operations and bytes of one pass on one device."""
-
-    flops: float
-    num_bytes: float
-
-    @property
-    def intensity(self) -> float:
-        """Operations per byte."""
-        return self.flops / self.num_bytes
 
 
 @dataclass(frozen=True)
@@ -53,9 +40,7 @@ class Speed:
     @property
     def peak_flops_per_s(self) -> float:
         """Of one device in the numbers that the weights are multiplied in; 0 if unknown."""
-        device = self.sizing.device
-        peaks = {"fp8": device.flops_fp8, "int8": device.flops_int8}
-        return peaks.get(self.sizing.weights.format) or device.flops_16
+        return self.sizing.device.peak_flops_per_s(self.sizing.weights.format)
 
     @property
     def prefill(self) -> Work:
@@ -73,9 +58,7 @@ class Speed:
     def decode(self) -> Work:
         """One step of all requests, each of which sees its full context."""
         sizing, spec = self.sizing, self.sizing.spec
-        heads = (spec.num_heads, spec.head_dim, spec.value_dim)
-        if spec.is_mla:
-            heads = (spec.num_heads, spec.kv_lora_rank + spec.rope_head_dim, spec.kv_lora_rank)
+        heads = (spec.num_heads, *spec.decode_dims)
         load = (sizing.context, sizing.concurrency, sizing.tensor_parallel)
         return Work(
             _call(formulas.decode_flops, *self._matrices(), *heads, *self._layers(), *load),
@@ -115,7 +98,7 @@ class Speed:
         """Whether "memory" or "compute" takes the longer part; memory where the peak is unknown."""
         compute = formulas.compute_s(work.flops, self.peak_flops_per_s, self.compute_efficiency)
         bandwidth = self.sizing.device.bytes_per_s
-        memory = formulas.memory_s(work.num_bytes, bandwidth, self.memory_efficiency)
+        memory = formulas.memory_s(work.nbytes, bandwidth, self.memory_efficiency)
         return "compute" if compute > memory else "memory"
 
     def _matrices(self) -> tuple[int, int]:
@@ -134,7 +117,7 @@ class Speed:
     def _seconds(self, work: Work) -> float:
         return formulas.roofline_s(
             work.flops,
-            work.num_bytes,
+            work.nbytes,
             self.peak_flops_per_s,
             self.sizing.device.bytes_per_s,
             self.compute_efficiency,
@@ -149,7 +132,7 @@ class Speed:
             float(sizing.spec.hidden_size),
             float(sizing.tensor_parallel),
             sizing.device.link_bytes_per_s,
-            ALL_REDUCE_LATENCY_S,
+            formulas.ALL_REDUCE_LATENCY_S,
         )
 
 

@@ -40,6 +40,11 @@ class Device:
                 raise ValueError(f"{field.name} must be positive, got {value}")
             object.__setattr__(self, field.name, float(value))
 
+    def peak_flops_per_s(self, weight_format: str) -> float:
+        """In the numbers that weights of a format are multiplied in; 0 if unknown."""
+        peaks = {"fp8": self.flops_fp8, "int8": self.flops_int8}
+        return peaks.get(weight_format) or self.flops_16
+
 
 def models() -> Mapping[str, ModelSpec]:
     """The known models by name."""
