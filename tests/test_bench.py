@@ -16,6 +16,7 @@ from membound.bench import (
     machine_line,
     measure,
     num_threads,
+    paired_ratio,
     read_probes,
     triad,
 )
@@ -39,6 +40,13 @@ def test_things_are_timed_in_turns_and_the_warm_up_does_not_count():
     timings = interleave(runs, warmup=1, repeats=3)
     assert "".join(calls) == "abababab"
     assert {name: len(timing.times_s) for name, timing in timings.items()} == {"a": 3, "b": 3}
+
+
+def test_a_ratio_is_taken_within_each_round_so_that_a_machine_may_change_its_speed():
+    over, under = Timing((2.0, 10.0, 3.0)), Timing((1.0, 5.0, 6.0))
+    assert paired_ratio(over, under) == 2  # of 2, 2, 0.5; the medians' would be 0.6
+    with pytest.raises(ValueError, match="shorter"):
+        paired_ratio(over, Timing((1.0, 5.0)))
 
 
 def test_a_measurement_without_a_run_is_refused():

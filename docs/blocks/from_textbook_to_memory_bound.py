@@ -265,19 +265,22 @@ check(
 value("grouped_ratio", long["q @ K.T"] / long["K @ q.T"], ".1f")
 
 # %% ways
-from membound.arrays import aligned_empty
+from membound.arrays import aligned_empty, off_the_line
 
 
 def speeds(num_out, num_in):
-    """GB/s of three products over 100 MB of matrices, more than caches hold."""
+    """GB/s of products over 100 MB of matrices, more than caches hold."""
     count = max(1, 100_000_000 // (4 * num_out * num_in))
     walk = aligned_empty(count * num_out * num_in)
     walk[:] = 1
     rows = walk.reshape(count, num_out, num_in)
     columns = walk.reshape(count, num_in, num_out)
-    x, y = np.ones(num_in, np.float32), np.empty(num_out, np.float32)
+    x, on_line = off_the_line(num_in), aligned_empty(num_in)
+    x[:] = on_line[:] = 1
+    y = np.empty(num_out, np.float32)
     runs = {
         "np.vecdot": lambda: [np.vecdot(w, x, out=y) for w in rows],
+        "on a line": lambda: [np.vecdot(w, on_line, out=y) for w in rows],
         "np.dot": lambda: [np.dot(w, x, out=y) for w in rows],
         "in, out": lambda: [np.dot(x, w, out=y) for w in columns],
     }
@@ -299,6 +302,7 @@ table(
         "matrix": "",
         "out × in": "",
         "vecdot, (out, in)": ".1f",
+        "vecdot, x on a cache line": ".1f",
         "dot, (out, in)": ".1f",
         "dot, (in, out)": ".1f",
         "read by": "",
@@ -330,9 +334,11 @@ value("ways_ratio", fastest / slowest, ".1f")
 value("hidden", config.hidden_size)
 value("vocab", config.vocab_size, ",d")
 value("o_vecdot", gb_per_s["o"][0], ".0f")
-value("o_dot", gb_per_s["o"][1], ".0f")
-value("head_dot", gb_per_s["head"][1], ".0f")
-value("head_columns", gb_per_s["head"][2], ".0f")
+value("o_dot", gb_per_s["o"][2], ".0f")
+value("head_dot", gb_per_s["head"][2], ".0f")
+value("head_columns", gb_per_s["head"][3], ".0f")
+value("off_line", gb_per_s["qkv"][0], ".0f")
+value("on_line", gb_per_s["qkv"][1], ".0f")
 
 # %% threads
 from threading import Semaphore, Thread

@@ -47,6 +47,15 @@ class Timing:
         return (upper - lower) / self.median_s
 
 
+def paired_ratio(over: Timing, under: Timing) -> float:
+    """Return the median of `over` / `under`, round by round, of two things taken in turns.
+
+    A ratio of medians would compare different minutes of a machine whose speed changes meanwhile.
+    """
+    pairs = zip(over.times_s, under.times_s, strict=True)
+    return statistics.median(one / other for one, other in pairs)
+
+
 def measure(run: Run, *, warmup: int = 1, repeats: int = 5) -> Timing:
     """Time `run()` `repeats` times, after `warmup` runs that do not count."""
     return interleave({"run": run}, warmup=warmup, repeats=repeats)["run"]

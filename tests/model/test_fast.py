@@ -45,6 +45,29 @@ def test_the_next_step_leaves_the_last_ones_logits_alone():
     assert np.array_equal(first, kept)
 
 
+def test_rows_start_on_cache_lines_and_the_vectors_they_meet_do_not():
+    starts = []
+
+    class Watched(FastDecoder):
+        @staticmethod
+        def read_short_rows(matrix, x, out):
+            starts.append((matrix.ctypes.data % 64, x.ctypes.data % 64))
+            np.vecdot(matrix, x, out)
+
+    Watched(tiny.weights()).decode(1, ContiguousCache(3, 2, 8, 64))
+    assert set(starts) == {(0, 16)}
+
+
+def test_token_ids_of_numpy_and_none_at_all():
+    fast, cache = FastDecoder(tiny.weights()), ContiguousCache(3, 2, 8, 64)
+    expected = FastDecoder(tiny.weights()).decode(7, ContiguousCache(3, 2, 8, 64))
+    assert np.array_equal(fast.decode(np.int64(7), cache), expected)
+    for wrong in (-1, 1.5, np.float32(2), None):
+        with pytest.raises(ValueError, match="token"):
+            fast.decode(wrong, cache)
+    assert cache.num_tokens == 1
+
+
 def test_the_weights_are_left_as_they_were():
     weights, untouched = tiny.weights(), tiny.weights()
     fast, cache = FastDecoder(weights), ContiguousCache(3, 2, 8, 64)

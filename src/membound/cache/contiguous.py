@@ -57,9 +57,10 @@ class ContiguousCache:
             raise ValueError(
                 f"{k.shape[1]} new tokens after {start} exceed capacity {self.capacity}"
             )
-        self._keys[layer, :, start:end] = k
-        self._values[layer, :, start:end] = v
-        return self._keys[layer, :, :end], self._values[layer, :, :end]
+        keys, values = self._keys[layer], self._values[layer]
+        keys[:, start:end] = k
+        values[:, start:end] = v
+        return keys[:, :end], values[:, :end]
 
     def visible(self, num_new: int) -> None:
         """None: attention is causal."""

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from membound.arrays import Float32
+from membound.arrays import Float32, off_the_line
 from membound.cache.interface import KVCache
 from membound.model.transformer import check_tokens
 from membound.model.weights import Weights
@@ -35,7 +35,7 @@ class FastDecoder:
         group = num_heads // num_kv_heads
         self._weights = weights
         self._eps = config.norm_eps
-        self._h = np.empty(config.hidden_size, np.float32)
+        self._h = off_the_line(config.hidden_size)
         self._delta = np.empty(config.hidden_size, np.float32)
 
         # Views into one result, taken once: slicing costs as much as a small product.
@@ -46,61 +46,81 @@ class FastDecoder:
         self._q = grouped.swapaxes(1, 2)  # (num_kv_heads, head_dim, group)
         self._k = heads[num_heads : num_heads + num_kv_heads, None]
         self._v = heads[num_heads + num_kv_heads :, None]
-        self._attended = np.empty(grouped.shape, np.float32)
-        self._attended_flat = self._attended.reshape(-1)
+        self._attended_flat = off_the_line(config.query_size)
+        self._attended = self._attended_flat.reshape(grouped.shape)
+        self._make_scores(num_keys=1)
 
         self._gate_up = np.empty(2 * config.intermediate_size, np.float32)
         self._gate, self._up = np.split(self._gate_up, 2)
         self._activated = np.empty(config.intermediate_size, np.float32)
 
+        # Arrays of no axes: NumPy would have to convert a Python number at every use.
+        self._one = np.ones((), np.float32)
+        self._scale = np.ones((), np.float32)
         # Queries are scaled as they are rotated, which is free, and not as scores.
         self._scales = np.ones((num_heads + num_kv_heads, 1), np.float32)
         self._scales[:num_heads] = config.head_dim**-0.5
 
     def decode(self, token_id: int, cache: KVCache) -> Float32:
         """Process the token that follows those in `cache`; return its logits (vocab_size,)."""
-        weights, h, delta = self._weights, self._h, self._delta
-        check_tokens(weights.config, [token_id], cache.num_tokens)
-        rotations = weights.rotations[cache.num_tokens] * self._scales
+        weights, h, delta, qkv = self._weights, self._h, self._delta, self._qkv
+        position = cache.num_tokens
+        known = type(token_id) is int and 0 <= token_id < len(weights.embedding)
+        if not (known and position < len(weights.rotations)):
+            check_tokens(weights.config, [token_id], position)  # which says what is wrong, if it is
+        rotations = weights.rotations[position] * self._scales
         x = weights.embedding[token_id].copy()
         with np.errstate(over="ignore"):  # of exp(-gate), in _activate; entered once, for it costs
             for index, layer in enumerate(weights.layers):
                 self._normalise(x, layer.attn_norm)
-                self.read_short_rows(layer.qkv, h, out=self._qkv)
-                self._q_and_k *= rotations
+                self.read_short_rows(layer.qkv, h, qkv)
+                np.multiply(self._q_and_k, rotations, self._q_and_k)
                 self._attend(*cache.append(index, self._k, self._v))
-                self.read_short_rows(layer.o, self._attended_flat, out=delta)
-                x += delta
+                self.read_short_rows(layer.o, self._attended_flat, delta)
+                np.add(x, delta, x)
                 self._normalise(x, layer.mlp_norm)
-                np.dot(layer.gate_up, h, out=self._gate_up)
+                np.dot(layer.gate_up, h, self._gate_up)
                 self._activate()
-                np.dot(layer.down, self._activated, out=delta)
-                x += delta
+                np.dot(layer.down, self._activated, delta)
+                np.add(x, delta, x)
         cache.advance(1)
         self._normalise(x, weights.norm)
         return np.dot(weights.head, h)
 
     def _normalise(self, x: Float32, weight: Float32) -> None:
         """`norms.rms_norm` into h; the mean square is a dot product, in one call."""
-        mean_square = float(x.dot(x)) / len(x)
-        np.multiply(x, weight, out=self._h)
-        self._h *= 1 / math.sqrt(mean_square + self._eps)
+        h, scale = self._h, self._scale
+        scale[()] = 1 / math.sqrt(float(x.dot(x)) / len(x) + self._eps)
+        np.multiply(x, weight, h)
+        np.multiply(h, scale, h)
 
     def _attend(self, keys: Float32, values: Float32) -> None:
         """`plain.attention` without `repeat`: a group's query heads share one product."""
+        if keys.shape[1] != self._scores.shape[2]:
+            self._make_scores(keys.shape[1])
+        scores, per_head = self._scores, self._per_head
         # keys @ q, not q @ keys.T: OpenBLAS walks long keys three times faster in this order.
-        scores = np.matmul(keys, self._q)  # (num_kv_heads, num_keys, group)
-        scores = np.ascontiguousarray(scores.swapaxes(1, 2))
-        scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= np.add.reduce(scores, axis=-1, keepdims=True)
-        np.matmul(scores, values, out=self._attended)
+        np.matmul(keys, self._q, self._products)
+        np.copyto(scores, self._products.swapaxes(1, 2))
+        np.maximum.reduce(scores, -1, None, per_head, True)
+        np.subtract(scores, per_head, scores)
+        np.exp(scores, scores)
+        np.add.reduce(scores, -1, None, per_head, True)
+        np.matmul(scores, values, self._attended)
+        np.divide(self._attended, per_head, self._attended)
+
+    def _make_scores(self, num_keys: int) -> None:
+        """Take room for as many scores; all layers of a step need the same."""
+        num_kv_heads, group, _ = self._attended.shape
+        self._products = np.empty((num_kv_heads, num_keys, group), np.float32)
+        self._scores = np.empty((num_kv_heads, group, num_keys), np.float32)
+        self._per_head = np.empty((num_kv_heads, group, 1), np.float32)
 
     def _activate(self) -> None:
         """`activations.swiglu`, in place."""
         gate, out = self._gate, self._activated
-        np.negative(gate, out=out)
-        np.exp(out, out=out)  # inf far below zero, where gate / inf = 0 is right
-        out += 1
-        np.divide(gate, out, out=out)
-        out *= self._up
+        np.negative(gate, out)
+        np.exp(out, out)  # inf far below zero, where gate / inf = 0 is right
+        np.add(out, self._one, out)
+        np.divide(gate, out, out)
+        np.multiply(out, self._up, out)
