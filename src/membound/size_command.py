@@ -59,7 +59,9 @@ def add_size(subcommands) -> None:
     assumed.add_argument(
         "--compute-efficiency", type=float, default=COMPUTE_EFFICIENCY, metavar="SHARE"
     )
-    assumed.add_argument("--reserve-gib", type=float, metavar="GIB", help="left free on each GPU")
+    assumed.add_argument(
+        "--reserve-gib", type=float, metavar="GIB", help="kept free on each GPU, NCCL aside"
+    )
     assumed.add_argument("--price-per-hour", type=float, metavar="PRICE", help="of one GPU")
     parser.add_argument("--json", action="store_true", help="all values, in bytes and seconds")
     parser.add_argument("--list", action="store_true", help="the known models and devices")

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from deployments import deployment
-from membound.cost import formulas
 from membound.cost.answers import gpus_needed, largest_concurrency, longest_context, require_fit
 from membound.cost.kv import KVPolicy
 from membound.cost.weights import model_weights
@@ -40,15 +39,12 @@ def test_one_token_more_than_the_longest_context_does_not_fit(case):
         assert not replace(sizing, context=longest + 1).fits
 
 
-def test_the_closed_forms_of_the_calculator_agree():
+def test_without_windows_what_fits_is_the_room_by_the_size_of_one():
     sizing = deployment(concurrency=8, batched_tokens=512)
     room = sizing.kv_bytes + sizing.free_bytes
-    layer = sizing.policy.layer_bytes(sizing.spec)
-    longest = formulas.longest_context(room / 8, layer, 32.0, 0.0, 0.0, 131_072.0)
-    assert longest == longest_context(sizing)
-    logits = 128256 * 4.0  # a request brings its logits with it
-    most = formulas.largest_batch(room + 8 * logits, sizing.kv_bytes / 8 + logits)
-    assert most == largest_concurrency(sizing)
+    assert longest_context(sizing) == min(131_072, room // (8 * 131_072))
+    logits = 128256 * 4  # a request brings its logits with it
+    assert largest_concurrency(sizing) == (room + 8 * logits) // (4096 * 131_072 + logits)
 
 
 def test_one_gpu_fewer_than_needed_does_not_fit():

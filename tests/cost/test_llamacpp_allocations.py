@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from membound.cost import formulas
+from membound.cost.inputs import model_inputs
 from membound.cost.kv import KVPolicy
 from membound.cost.spec import ModelSpec
 from membound.cost.tables import find_model
@@ -66,15 +67,15 @@ def test_llama_server_had_as_many_cells_layers_and_streams_in_every_case(data):
             continue
         policy, n_ctx, sequences = read_flags(case["flags"])
         spec = read_spec(case["model"])
-        full, windowed, window = policy.layers(spec)
+        windowed = spec.num_window_layers if model_inputs(spec)["llamacpp_windows"] else 0
         n_ctx = n_ctx or spec.context_length
         split = (float(n_ctx), float(sequences), policy.unified)
         cells = formulas.llamacpp_cells(*split)
         kept = formulas.llamacpp_window_cells(
-            *split, window, float(policy.n_batch), float(policy.n_ubatch)
+            *split, float(spec.window), float(policy.n_batch), float(policy.n_ubatch)
         )
         streams = 1 if policy.unified else sequences
-        expected = [[cells, full, streams]]
+        expected = [[cells, spec.num_layers - windowed, streams]]
         if windowed:
             expected.append([cells if policy.swa_full else kept, windowed, streams])
         assert expected == [cache[:3] for cache in case["caches"]], case

@@ -44,7 +44,7 @@ def test_decode_turns_from_memory_to_compute_where_the_roofline_has_its_ridge():
     sizing = deployment("llama-2-7b", context=2, output_tokens=1)
     below = Speed(replace(sizing, concurrency=int(ridge * 0.97)))
     above = Speed(replace(sizing, concurrency=int(ridge * 1.03)))
-    assert (below.binds(below.decode), above.binds(above.decode)) == ("memory", "compute")
+    assert (below.binds("decode"), above.binds("decode")) == ("memory", "compute")
 
 
 def test_fp8_weights_are_multiplied_in_fp8_where_the_device_can():
@@ -56,7 +56,7 @@ def test_fp8_weights_are_multiplied_in_fp8_where_the_device_can():
 
 def test_a_device_of_unknown_peak_is_timed_by_its_bytes():
     speed = Speed(deployment(device="m4-max"))
-    assert speed.binds(speed.prefill) == speed.binds(speed.decode) == "memory"
+    assert speed.binds("prefill") == speed.binds("decode") == "memory"
 
 
 def test_two_gpus_take_half_the_time_and_their_all_reduces():

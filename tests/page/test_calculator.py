@@ -26,8 +26,9 @@ def test_a_known_case_and_a_reader_s_own_numbers_set_every_input():
     assert known.keys() == Case.__annotations__.keys()
     weights = own_weights(1e9, 0.0, 0.0, 0.0, 1000.0, 64.0, True, 8.0)
     data = calculator_data()
-    typed = {*OF_MODEL, *OF_DEVICE, *ASSUMED, *data["start"], *weights}
-    assert Case.__annotations__.keys() - typed == {"llamacpp_windows", "kv_bits", "engine"}
+    typed = {*OF_MODEL, *OF_DEVICE, *ASSUMED, *data["start"], *data["fixed"], *weights}
+    chosen = {"llamacpp_windows", "key_bits", "value_bits", "engine"}
+    assert Case.__annotations__.keys() - typed == chosen
 
 
 def test_what_is_offered_at_first_lies_within_its_field():

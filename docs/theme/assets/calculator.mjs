@@ -72,8 +72,8 @@ function value(name, told) {
 export function gather() {
   const told = {};
   const take = (names) => Object.fromEntries(names.map((name) => [name, value(name, told)]));
-  const inputs = { ...take([...NUMBERS, ...data.assumed]), gpus: Number(state.gpus), engine: state.engine };
-  inputs.kv_bits = data.caches[state.kv];
+  const inputs = { ...data.fixed, ...take([...NUMBERS, ...data.assumed]), gpus: Number(state.gpus), engine: state.engine };
+  inputs.key_bits = inputs.value_bits = data.caches[state.kv];
   if (state.model === "own") {
     const own = take(data.of_model);
     own.tied = "tied" in state ? state.tied === "yes" : usual("tied");

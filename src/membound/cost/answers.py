@@ -1,15 +1,15 @@
 """What would fit: the most requests, the longest context, the fewest GPUs; else a refusal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
-from membound.cost.kv import KV_TYPES, LLAMA_CPP_MAX_SEQUENCES
+from membound.cost import calculator
+from membound.cost.kv import KV_TYPES
 from membound.cost.sizing import Sizing
 from membound.cost.weights import FORMATS, model_weights
 from membound.units import format_bytes
 
-MAX_GPUS = 64
-MAX_CONCURRENCY = 2**20
+MAX_GPUS = int(calculator.MOST_GPUS)
 # Tried in turn where a format does not fit: the best first.
 CHECKPOINTS = ("fp8", "int4")
 FILES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
@@ -17,35 +17,17 @@ FILES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 
 def largest_concurrency(sizing: Sizing) -> int:
     """The most requests of this context that fit; 0: not one."""
-    limit = LLAMA_CPP_MAX_SEQUENCES if sizing.policy.engine == "llama.cpp" else MAX_CONCURRENCY
-    return _largest(limit, lambda number: replace(sizing, concurrency=number).fits)
+    return int(calculator.largest_concurrency(sizing.inputs))
 
 
 def longest_context(sizing: Sizing) -> int:
-    """The longest context of this many requests that fits, at most the model's; 0: none.
-
-    The answer stays as long as it is, or is cut to leave one token for the prompt.
-    """
-
-    def fits(context: int) -> bool:
-        output_tokens = min(sizing.output_tokens, context - 1)
-        return replace(sizing, context=context, output_tokens=output_tokens).fits
-
-    longest = _largest(sizing.spec.context_length - 1, lambda number: fits(number + 1))
-    return longest + 1 if longest else 0
+    """The longest context of this many requests that fits, at most the model's; 0: none."""
+    return int(calculator.longest_context(sizing.inputs))
 
 
 def gpus_needed(sizing: Sizing) -> int | None:
     """The fewest devices, a power of 2, that hold one replica by tensor parallelism; or `None`."""
-    number = 1
-    while number <= MAX_GPUS:
-        try:
-            if replace(sizing, tensor_parallel=number).fits:
-                return number
-        except ValueError:  # more GPUs than the heads can be shared among
-            return None
-        number *= 2
-    return None
+    return int(calculator.gpus_needed(sizing.inputs, 1.0)) or None
 
 
 def require_fit(sizing: Sizing) -> None:
@@ -100,15 +82,3 @@ def _smaller_cache(sizing: Sizing) -> str | None:
         if replace(sizing, policy=replace(sizing.policy, key_type=kind, value_type=kind)).fits:
             return kind
     return None
-
-
-def _largest(limit: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from 1 to `limit` that fits, or 0: more never fits where less does not."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low

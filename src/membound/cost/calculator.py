@@ -1,7 +1,7 @@
-"""What the page's calculator shows: `formulas` put together, from one record of numbers.
+"""What a deployment needs and how fast it is: `formulas` put together, from one record of numbers.
 
-It is `sizing` once more, in the part of Python that becomes the same JavaScript; a test holds the
-two together. Sizes are bytes on one GPU, times are seconds.
+`sizing`, `speed` and `answers` ask it, and so does the page's calculator, for it is written in the
+part of Python that becomes JavaScript. Sizes are bytes on one GPU, times are seconds.
 """
 
 import math
@@ -31,12 +31,14 @@ from membound.cost.formulas import (
 GIB = 1073741824.0
 MOST_GPUS = 64.0
 MOST_REQUESTS = 1048576.0
+MOST_LLAMACPP_REQUESTS = 256.0
 
 
 class Case(TypedDict):
     """A model in a format, its load, an engine's settings, and the GPUs: whole numbers as floats.
 
     `engine` is "exact", "vllm" or "llama.cpp"; `chunk` the most tokens of one prefill pass.
+    `block_size` is vLLM's; `unified`, `swa_full` and `n_batch` are llama.cpp's.
     """
 
     shared_bytes: float
@@ -60,12 +62,17 @@ class Case(TypedDict):
     window: float
     llamacpp_windows: bool
     context_limit: float
-    kv_bits: float
+    key_bits: float
+    value_bits: float
     context: float
     answer: float
     concurrency: float
     engine: str
     chunk: float
+    block_size: float
+    unified: bool
+    swa_full: bool
+    n_batch: float
     kept_percent: float
     kept_gib: float
     memory_gib: float
@@ -130,10 +137,11 @@ def refusal(case: Case):
 def layer_bytes(case: Case):
     """What a token adds to one layer's cache on each GPU; MLA has no heads to share out."""
     if case["kv_lora_rank"] > 0.0:
-        return latent_layer_bytes(case["kv_lora_rank"], case["rope_head_dim"], case["kv_bits"])
+        return latent_layer_bytes(case["kv_lora_rank"], case["rope_head_dim"], case["key_bits"])
     held = float(kv_heads_per_gpu(case["kv_heads"], case["gpus"]))
-    bits = case["kv_bits"]
-    return kv_layer_bytes(held, case["key_dim"], case["value_dim"], bits, bits)
+    return kv_layer_bytes(
+        held, case["key_dim"], case["value_dim"], case["key_bits"], case["value_bits"]
+    )
 
 
 def cached_bytes(case: Case, tokens):
@@ -142,36 +150,39 @@ def cached_bytes(case: Case, tokens):
     return kv_bytes(layer_bytes(case), full, case["window_layers"], case["window"], tokens)
 
 
-def cache_bytes(case: Case):
-    """The cache of all requests at their full context, as the engine allocates it."""
-    if case["engine"] == "exact":
-        return case["concurrency"] * cached_bytes(case, case["context"])
-    windows = case["window_layers"]
-    if case["engine"] == "vllm":
-        once = vllm_kv_bytes(
-            layer_bytes(case),
-            case["layers"] - windows,
-            windows,
-            case["window"],
-            case["context"],
-            16.0,
-            case["chunk"],
-        )
-        return case["concurrency"] * once
-    if not case["llamacpp_windows"]:
-        windows = 0.0
+def llamacpp_cache_bytes(case: Case, n_ctx):
+    """What llama.cpp allocates when it starts, for `n_ctx` tokens of all requests together."""
+    windows = case["window_layers"] if case["llamacpp_windows"] else 0.0
     return llamacpp_kv_bytes(
         layer_bytes(case),
         case["layers"] - windows,
         windows,
         case["window"],
-        case["context"] * case["concurrency"],
+        n_ctx,
         case["concurrency"],
-        False,
-        2048.0,
+        case["unified"],
+        case["n_batch"],
         case["chunk"],
-        False,
+        case["swa_full"],
     )
+
+
+def cache_bytes(case: Case):
+    """The cache of all requests at their full context, as the engine allocates it."""
+    if case["engine"] == "llama.cpp":
+        return llamacpp_cache_bytes(case, case["context"] * case["concurrency"])
+    if case["engine"] == "exact":
+        return case["concurrency"] * cached_bytes(case, case["context"])
+    once = vllm_kv_bytes(
+        layer_bytes(case),
+        case["layers"] - case["window_layers"],
+        case["window_layers"],
+        case["window"],
+        case["context"],
+        case["block_size"],
+        case["chunk"],
+    )
+    return case["concurrency"] * once
 
 
 def memory_of(case: Case):
@@ -205,7 +216,7 @@ def fits(case: Case):
     return memory_of(case)["free"] >= 0.0
 
 
-# What would fit: bisection, for more never fits better
+# What would fit: bisection, for more never fits where less does not
 
 
 def most_requests(case: Case, low, high):
@@ -226,6 +237,18 @@ def most_tokens(case: Case, low, high):
     if fits({**case, "context": middle}):
         return most_tokens(case, middle, high)
     return most_tokens(case, low, middle - 1.0)
+
+
+def largest_concurrency(case: Case):
+    """The most requests of this context that fit; 0: not one."""
+    limit = MOST_LLAMACPP_REQUESTS if case["engine"] == "llama.cpp" else MOST_REQUESTS
+    return most_requests(case, 0.0, limit)
+
+
+def longest_context(case: Case):
+    """The longest context of this many requests that fits, at most the model's; 0: none."""
+    longest = most_tokens(case, 1.0, case["context_limit"])
+    return longest if longest > 1.0 else 0.0
 
 
 def gpus_needed(case: Case, gpus):
@@ -355,7 +378,8 @@ def after_change(case: Case, change: str, batch):
         shared, experts = case["shared_bytes"] / 2.0, case["expert_bytes"] / 2.0
         changed = {**case, "shared_bytes": shared, "expert_bytes": experts}
     elif change == "cache":
-        changed = {**case, "kv_bits": case["kv_bits"] / 2.0}
+        key_bits, value_bits = case["key_bits"] / 2.0, case["value_bits"] / 2.0
+        changed = {**case, "key_bits": key_bits, "value_bits": value_bits}
     else:
         return 0.0
     return changed["concurrency"] / decode(changed)["seconds"]
@@ -367,9 +391,7 @@ def estimate(case: Case):
     A case for which `refusal` has a code may raise.
     """
     memory = memory_of(case)
-    limit = 256.0 if case["engine"] == "llama.cpp" else MOST_REQUESTS
-    batch = most_requests(case, 0.0, limit)
-    longest = most_tokens(case, 1.0, case["context_limit"])
+    batch = largest_concurrency(case)
     first, each = prefill(case), decode(case)
     per_request = requests_per_s(
         case["concurrency"], first["seconds"], case["answer"], each["seconds"]
@@ -383,7 +405,7 @@ def estimate(case: Case):
         "fits": memory["free"] >= 0.0,
         "token_bytes": layer_bytes(case) * case["layers"],
         "largest_concurrency": batch,
-        "longest_context": longest if longest > 1.0 else 0.0,
+        "longest_context": longest_context(case),
         "gpus_needed": gpus_needed(case, 1.0),
         "prefill": first,
         "decode": each,

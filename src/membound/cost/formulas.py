@@ -119,26 +119,6 @@ def nccl_bytes(gpus):
     return (342.0 if gpus == 2.0 else 392.0) * 1048576.0
 
 
-def device_bytes(total_weight_bytes, kv_cache_bytes, pass_bytes, reserve_bytes, tensor_parallel):
-    """All that one GPU holds: its share of the weights, cache, activations and the reserve."""
-    return total_weight_bytes / tensor_parallel + kv_cache_bytes + pass_bytes + reserve_bytes
-
-
-def largest_batch(free_bytes, sequence_bytes):
-    """How many sequences of `sequence_bytes` each fit in `free_bytes`: 0 if none does."""
-    return max(0.0, math.floor(free_bytes / sequence_bytes))
-
-
-def longest_context(free_bytes, layer_bytes, full_layers, window_layers, window, limit):
-    """The most tokens of one sequence that fit in `free_bytes`, at most the model's `limit`."""
-    per_token = layer_bytes * (full_layers + window_layers)
-    tokens = math.floor(max(0.0, free_bytes) / per_token)
-    if window_layers > 0.0 and tokens > window:
-        beyond = free_bytes - layer_bytes * window_layers * window
-        tokens = limit if full_layers == 0.0 else math.floor(beyond / (layer_bytes * full_layers))
-    return min(limit, tokens)
-
-
 # Work
 
 
@@ -214,31 +194,6 @@ def prefill_flops(
     return (matmul_flops(matmul_weights, tokens, head_weights, 1.0) + attention) / tensor_parallel
 
 
-def prefill_bytes(
-    shared_bytes,
-    expert_bytes,
-    num_experts,
-    experts_per_token,
-    layer_bytes,
-    full_layers,
-    window_layers,
-    window,
-    tokens,
-    chunk,
-    tensor_parallel,
-):
-    """The bytes of a GPU on one prompt: weights once for each chunk, and the cache it leaves.
-
-    `layer_bytes` are those on one GPU.
-    """
-    passes = math.ceil(tokens / chunk)
-    once = weights_read_bytes(
-        shared_bytes, expert_bytes, num_experts, experts_per_token, min(tokens, chunk)
-    )
-    cache = kv_bytes(layer_bytes, full_layers, window_layers, window, tokens)
-    return passes * once / tensor_parallel + cache
-
-
 def decode_flops(
     matmul_weights,
     head_weights,
@@ -264,27 +219,6 @@ def decode_flops(
     return (matmul + requests * attention) / tensor_parallel
 
 
-def decode_bytes(
-    shared_bytes,
-    expert_bytes,
-    num_experts,
-    experts_per_token,
-    layer_bytes,
-    full_layers,
-    window_layers,
-    window,
-    context,
-    requests,
-    tensor_parallel,
-):
-    """The bytes of a GPU in one step of all requests: weights once, and each request's cache."""
-    weights = weights_read_bytes(
-        shared_bytes, expert_bytes, num_experts, experts_per_token, requests
-    )
-    cache = kv_bytes(layer_bytes, full_layers, window_layers, window, context)
-    return weights / tensor_parallel + requests * cache
-
-
 # Time
 
 
@@ -298,16 +232,6 @@ def compute_s(flops, peak_flops_per_s, compute_efficiency):
 def memory_s(num_bytes, peak_bytes_per_s, memory_efficiency):
     """The time that the bytes take alone."""
     return num_bytes / (peak_bytes_per_s * memory_efficiency)
-
-
-def roofline_s(
-    flops, num_bytes, peak_flops_per_s, peak_bytes_per_s, compute_efficiency, memory_efficiency
-):
-    """The longer of both: operations and bytes overlap perfectly, as the roofline model has it."""
-    return max(
-        compute_s(flops, peak_flops_per_s, compute_efficiency),
-        memory_s(num_bytes, peak_bytes_per_s, memory_efficiency),
-    )
 
 
 def all_reduce_s(num_bytes, tensor_parallel, link_bytes_per_s, latency_s):

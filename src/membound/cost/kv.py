@@ -9,7 +9,8 @@ model with windows so that their pages are alike; what that adds is not counted.
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from membound.cost import formulas
+from membound.cost import calculator
+from membound.cost.inputs import model_inputs
 from membound.cost.spec import ModelSpec
 from membound.quant.blocks import FORMATS
 
@@ -28,10 +29,6 @@ KV_TYPES = MappingProxyType(
         "llama.cpp": tuple(name for name in KV_BITS if name not in ("fp8", "nvfp4")),
     }
 )
-# llama.cpp has a cache for windows only where its model code asks for one: a Mistral 7B, whose
-# architecture is llama, gets full layers.
-LLAMA_CPP_WINDOWS = ("gemma2", "gemma3", "gpt-oss")
-LLAMA_CPP_MAX_SEQUENCES = 256
 
 
 @dataclass(frozen=True)
@@ -65,38 +62,35 @@ class KVPolicy:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
+    @property
+    def chunk(self) -> int:
+        """The most tokens of a prompt in one pass."""
+        return self.n_ubatch if self.engine == "llama.cpp" else self.batched_tokens
+
+    @property
+    def inputs(self) -> dict[str, float | bool | str]:
+        """What it adds to a `calculator.Case`."""
+        return {
+            "engine": self.engine,
+            "key_bits": KV_BITS[self.key_type],
+            "value_bits": KV_BITS[self.value_type],
+            "chunk": float(self.chunk),
+            "block_size": float(self.block_size),
+            "unified": self.unified,
+            "swa_full": self.swa_full,
+            "n_batch": float(self.n_batch),
+        }
+
     def layer_bytes(self, spec: ModelSpec, tensor_parallel: int = 1) -> float:
         """What a token adds to one layer, on one GPU; MLA's latent is copied to every GPU."""
-        self._check_rows(spec)
-        key_bits, value_bits = KV_BITS[self.key_type], KV_BITS[self.value_type]
-        if spec.is_mla:
-            return formulas.latent_layer_bytes(
-                float(spec.kv_lora_rank), float(spec.rope_head_dim), key_bits
-            )
-        heads = formulas.kv_heads_per_gpu(float(spec.num_kv_heads), float(tensor_parallel))
-        return formulas.kv_layer_bytes(
-            heads, float(spec.head_dim), float(spec.value_dim), key_bits, value_bits
-        )
-
-    def layers(self, spec: ModelSpec) -> tuple[float, float, float]:
-        """How many layers keep every token, how many a window, and how long that window is."""
-        if self.engine == "llama.cpp" and spec.architecture not in LLAMA_CPP_WINDOWS:
-            return float(spec.num_layers), 0.0, 0.0
-        return float(spec.num_full_layers), float(spec.num_window_layers), float(spec.window)
+        return calculator.layer_bytes(self._case(spec, gpus=tensor_parallel))
 
     def num_bytes(
         self, spec: ModelSpec, context: int, num_sequences: int, tensor_parallel: int = 1
     ) -> float:
         """The cache of `num_sequences` of `context` tokens each, in bytes on one GPU."""
-        layers = (self.layer_bytes(spec, tensor_parallel), *self.layers(spec))
-        if self.engine == "exact":
-            return num_sequences * formulas.kv_bytes(*layers, float(context))
-        if self.engine == "vllm":
-            once = formulas.vllm_kv_bytes(
-                *layers, float(context), float(self.block_size), float(self.batched_tokens)
-            )
-            return num_sequences * once
-        return self.llamacpp_bytes(spec, context * num_sequences, num_sequences)
+        load = {"context": context, "concurrency": num_sequences, "gpus": tensor_parallel}
+        return calculator.cache_bytes(self._case(spec, **load))
 
     def llamacpp_bytes(self, spec: ModelSpec, n_ctx: int, num_sequences: int = 1) -> float:
         """What llama.cpp allocates at start for `-c n_ctx -np num_sequences`, on all devices.
@@ -106,22 +100,20 @@ class KVPolicy:
         for name, number, least in (("n_ctx", n_ctx, 0), ("num_sequences", num_sequences, 1)):
             if number < least:
                 raise ValueError(f"{name} must be at least {least}, got {number}")
-        if num_sequences > LLAMA_CPP_MAX_SEQUENCES:
-            raise ValueError(
-                f"llama.cpp serves at most {LLAMA_CPP_MAX_SEQUENCES} sequences, got {num_sequences}"
-            )
-        return formulas.llamacpp_kv_bytes(
-            self.layer_bytes(spec),
-            *self.layers(spec),
-            float(n_ctx or spec.context_length),
-            float(num_sequences),
-            self.unified,
-            float(self.n_batch),
-            float(self.n_ubatch),
-            self.swa_full,
-        )
+        case = self._case(spec, concurrency=num_sequences, gpus=1)
+        return calculator.llamacpp_cache_bytes(case, float(n_ctx or spec.context_length))
 
-    def _check_rows(self, spec: ModelSpec) -> None:
+    def _case(self, spec: ModelSpec, **load: int) -> dict[str, float | bool | str]:
+        """As much of a `calculator.Case` as a cache depends on."""
+        self.check(spec, load.get("concurrency", 1))
+        numbers = {name: float(number) for name, number in load.items()}
+        return {**model_inputs(spec), **self.inputs, **numbers}
+
+    def check(self, spec: ModelSpec, num_sequences: int = 1) -> None:
+        """Refuse a cache that no engine would make: a `ValueError` says why."""
+        most = int(calculator.MOST_LLAMACPP_REQUESTS)
+        if self.engine == "llama.cpp" and num_sequences > most:
+            raise ValueError(f"llama.cpp serves at most {most} sequences, got {num_sequences}")
         if self.engine == "llama.cpp" and spec.is_mla and self.key_type != self.value_type:
             raise ValueError(
                 f"llama.cpp keeps keys and values of MLA in one type: got {self.key_type} and "

@@ -79,7 +79,7 @@ def _speed(speed: Speed, num_replicas: int, price_per_hour: float | None) -> Ite
     )
     requests = sizing.concurrency * num_replicas
     total = speed.decode_tokens_per_s * num_replicas
-    binds = f"{speed.binds(speed.decode)} binds"
+    binds = f"{speed.binds('decode')} binds"
     if sizing.tensor_parallel > 1 and not sizing.device.link_bytes_per_s:
         binds += "; the link is not known, and its traffic left out"
     yield Line(section, "TPOT", speed.tpot_s, "s", binds)
@@ -88,7 +88,7 @@ def _speed(speed: Speed, num_replicas: int, price_per_hour: float | None) -> Ite
     if speed.peak_flops_per_s == 0:
         yield Line(section, "TTFT", None, "s", "the device's operations per second are not known")
         return
-    prompt = f"{sizing.prompt_tokens} tokens, {speed.binds(speed.prefill)} binds"
+    prompt = f"{sizing.prompt_tokens} tokens, {speed.binds('prefill')} binds"
     sustained = speed.output_tokens_per_s * num_replicas
     yield Line(section, "TTFT", speed.ttft_s, "s", prompt)
     yield Line(section, "TTFT of the last", speed.last_ttft_s, "s", "if all come at once")

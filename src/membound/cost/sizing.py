@@ -2,20 +2,26 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
-from membound.cost import formulas
+from membound.cost import calculator
+from membound.cost.inputs import device_inputs, model_inputs, weight_inputs
 from membound.cost.kv import KVPolicy
 from membound.cost.spec import ModelSpec
 from membound.cost.tables import Device
 from membound.cost.weights import Weights
-from membound.units import MIB, Gibibytes
+from membound.units import GIB
 
 # What an engine leaves of a device. exact: "other_mem" of aiconfigurator-core 0.12.0, for runtime,
-# graphs and all that was not counted; vLLM 0.33.0: all but --gpu-memory-utilization;
-# llama.cpp@0c1e57098: --fit-target.
-EXACT_RESERVE_BYTES = Gibibytes(3.5).num_bytes
-VLLM_MEMORY_SHARE = 0.92
-LLAMA_CPP_RESERVE_BYTES = 1024 * MIB
+# graphs and all that was not counted; vLLM 0.33.0: all but --gpu-memory-utilization, 0.92;
+# llama.cpp@0c1e57098: --fit-target, 1024 MiB.
+KEPT = MappingProxyType(
+    {
+        "exact": {"kept_percent": 0.0, "kept_gib": 3.5},
+        "vllm": {"kept_percent": 8.0, "kept_gib": 0.0},
+        "llama.cpp": {"kept_percent": 0.0, "kept_gib": 1.0},
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -34,101 +40,95 @@ class Sizing:
     concurrency: int = 1
     output_tokens: int = 256
     tensor_parallel: int = 1
-    reserve: float | None = None  # bytes; None: what the engine leaves
+    reserve: float | None = None  # bytes, but for NCCL's; None: what the engine leaves
 
     def __post_init__(self):
-        for name in ("context", "concurrency", "tensor_parallel"):
+        for name in ("context", "concurrency", "output_tokens", "tensor_parallel"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.context > self.spec.context_length:
-            raise ValueError(
-                f"context must be at most the {self.spec.context_length} of {self.spec.name}, got "
-                f"{self.context}"
-            )
-        if not 0 < self.output_tokens < self.context:
-            raise ValueError(
-                f"output_tokens must leave room for a prompt in a context of {self.context}: at "
-                f"most {self.context - 1} would, got {self.output_tokens}"
-            )
         if self.reserve is not None and not 0 <= self.reserve < self.device.memory_bytes:
             raise ValueError(
                 f"reserve must be from 0 to the {self.device.memory_bytes:.0f} bytes of the "
                 f"device, got {self.reserve}"
             )
-        if self.policy.engine == "llama.cpp" and self.tensor_parallel > 1:
-            raise ValueError(
-                "tensor_parallel must be 1 with llama.cpp, which gives each GPU whole layers: got "
-                f"{self.tensor_parallel}"
-            )
-        if self.spec.num_heads % self.tensor_parallel:
-            raise ValueError(
-                f"tensor_parallel must divide the {self.spec.num_heads} heads of "
-                f"{self.spec.name}, got {self.tensor_parallel}"
-            )
-        larger = max(self.spec.num_kv_heads, self.tensor_parallel)
-        if larger % min(self.spec.num_kv_heads, self.tensor_parallel):
-            raise ValueError(
-                f"tensor_parallel must divide the {self.spec.num_kv_heads} KV heads of "
-                f"{self.spec.name} or be a multiple of them, got {self.tensor_parallel}"
-            )
+        self.policy.check(self.spec, self.concurrency)
+        refused = calculator.refusal(self.inputs)
+        if refused:
+            raise ValueError(self._reason(refused))
+
+    def _reason(self, refused: str) -> str:
+        """A refusal of the calculator in words, with what was asked and what would fit."""
+        name, gpus = self.spec.name, self.tensor_parallel
+        return {
+            "context-limit": f"context must be at most the {self.spec.context_length} of {name}, "
+            f"got {self.context}",
+            "answer": f"output_tokens must leave room for a prompt in a context of "
+            f"{self.context}: at most {self.context - 1} would, got {self.output_tokens}",
+            "llama.cpp-gpus": "tensor_parallel must be 1 with llama.cpp, which gives each GPU "
+            f"whole layers: got {gpus}",
+            "heads": f"tensor_parallel must divide the {self.spec.num_heads} heads of {name}, "
+            f"got {gpus}",
+            "kv-heads": f"tensor_parallel must divide the {self.spec.num_kv_heads} KV heads of "
+            f"{name} or be a multiple of them, got {gpus}",
+        }[refused]
 
     @property
     def prompt_tokens(self) -> int:
         """The context without the answer."""
         return self.context - self.output_tokens
 
-    @property
-    def chunk(self) -> int:
-        """The most tokens of a prompt in one pass."""
-        policy = self.policy
-        return policy.n_ubatch if policy.engine == "llama.cpp" else policy.batched_tokens
+    @cached_property
+    def inputs(self) -> dict[str, float | bool | str]:
+        """A `calculator.Case`, all but how fast the device is in practice."""
+        kept = KEPT[self.policy.engine]
+        if self.reserve is not None:
+            kept = {"kept_percent": 0.0, "kept_gib": self.reserve / GIB}
+        return {
+            **model_inputs(self.spec),
+            **weight_inputs(self.weights),
+            **device_inputs(self.device, self.weights.format),
+            **self.policy.inputs,
+            **kept,
+            "context": float(self.context),
+            "answer": float(self.output_tokens),
+            "concurrency": float(self.concurrency),
+            "gpus": float(self.tensor_parallel),
+        }
+
+    @cached_property
+    def memory(self) -> dict[str, float]:
+        """The bytes on each device, part by part: `calculator.memory_of`."""
+        return calculator.memory_of(self.inputs)
 
     @property
     def weight_bytes(self) -> float:
         """Its share of the weights."""
-        return self.weights.total_bytes / self.tensor_parallel
+        return self.memory["weights"]
 
-    @cached_property
+    @property
     def kv_bytes(self) -> float:
         """The cache of all requests at their full context, as the engine allocates it."""
-        return self.policy.num_bytes(
-            self.spec, self.context, self.concurrency, self.tensor_parallel
-        )
+        return self.memory["cache"]
 
     @property
     def activation_bytes(self) -> float:
         """An estimate of the largest pass: a chunk of a prompt, and logits for every request."""
-        spec = self.spec
-        return formulas.activation_bytes(
-            float(min(self.chunk, self.context)),
-            float(spec.hidden_size),
-            spec.widest / self.tensor_parallel,
-            float(spec.vocab_size),
-            float(self.concurrency),
-        )
+        return self.memory["activations"]
 
     @property
     def reserve_bytes(self) -> float:
         """What is left for runtime, graphs and communication."""
-        if self.reserve is not None:
-            return self.reserve
-        nccl = formulas.nccl_bytes(float(self.tensor_parallel))
-        if self.policy.engine == "vllm":
-            return (1 - VLLM_MEMORY_SHARE) * self.device.memory_bytes + nccl
-        if self.policy.engine == "llama.cpp":
-            return LLAMA_CPP_RESERVE_BYTES
-        return EXACT_RESERVE_BYTES + nccl
+        return self.memory["reserve"]
 
     @property
     def total_bytes(self) -> float:
         """All of it."""
-        parts = (self.kv_bytes, self.activation_bytes, self.reserve_bytes)
-        return formulas.device_bytes(self.weights.total_bytes, *parts, float(self.tensor_parallel))
+        return self.memory["total"]
 
     @property
     def free_bytes(self) -> float:
         """What remains of the device; negative is what is missing."""
-        return self.device.memory_bytes - self.total_bytes
+        return self.memory["free"]
 
     @property
     def fits(self) -> bool:

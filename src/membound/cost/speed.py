@@ -13,10 +13,10 @@ The assumptions, all of them:
 - scheduling, sampling, tokenising and the network take no time.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
-from membound.cost import formulas
+from membound.cost import calculator, formulas
 from membound.cost.sizing import Sizing
 from membound.matmuls import Work
 
@@ -38,6 +38,21 @@ class Speed:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
 
     @property
+    def inputs(self) -> calculator.Case:
+        """All that the calculator must know but a price."""
+        shares = {
+            "memory_percent": 100 * self.memory_efficiency,
+            "compute_percent": 100 * self.compute_efficiency,
+        }
+        return {**self.sizing.inputs, **shares}
+
+    @cached_property
+    def passes(self) -> dict[str, dict[str, float | str]]:
+        """What `calculator.timed` says of "prefill", one prompt, and "decode", a step of all."""
+        inputs = self.inputs
+        return {"prefill": calculator.prefill(inputs), "decode": calculator.decode(inputs)}
+
+    @property
     def peak_flops_per_s(self) -> float:
         """Of one device in the numbers that the weights are multiplied in; 0 if unknown."""
         return self.sizing.device.peak_flops_per_s(self.sizing.weights.format)
@@ -45,30 +60,17 @@ class Speed:
     @property
     def prefill(self) -> Work:
         """One prompt: its matrices and causal attention, the logits of its last token."""
-        spec, tokens = self.sizing.spec, self.sizing.prompt_tokens
-        heads = (spec.num_heads, spec.head_dim, spec.value_dim)
-        return Work(
-            _call(formulas.prefill_flops, *self._matrices(), *heads, *self._layers(), tokens,
-                  self.sizing.tensor_parallel),
-            _call(formulas.prefill_bytes, *self._stored(), *self._layers(), tokens,
-                  self.sizing.chunk, self.sizing.tensor_parallel),
-        )  # fmt: skip
+        return self._work("prefill")
 
     @property
     def decode(self) -> Work:
         """One step of all requests, each of which sees its full context."""
-        sizing, spec = self.sizing, self.sizing.spec
-        heads = (spec.num_heads, *spec.decode_dims)
-        load = (sizing.context, sizing.concurrency, sizing.tensor_parallel)
-        return Work(
-            _call(formulas.decode_flops, *self._matrices(), *heads, *self._layers(), *load),
-            _call(formulas.decode_bytes, *self._stored(), *self._layers(), *load),
-        )
+        return self._work("decode")
 
     @property
     def ttft_s(self) -> float:
         """To the first token of a request that waits for no other."""
-        return self._seconds(self.prefill) + self._traffic_s(float(self.sizing.prompt_tokens))
+        return self.passes["prefill"]["seconds"]
 
     @property
     def last_ttft_s(self) -> float:
@@ -78,7 +80,7 @@ class Speed:
     @property
     def tpot_s(self) -> float:
         """Per token after the first."""
-        return self._seconds(self.decode) + self._traffic_s(float(self.sizing.concurrency))
+        return self.passes["decode"]["seconds"]
 
     @property
     def decode_tokens_per_s(self) -> float:
@@ -94,48 +96,11 @@ class Speed:
         )
         return requests * output
 
-    def binds(self, work: Work) -> str:
-        """Whether "memory" or "compute" takes the longer part; memory where the peak is unknown."""
-        compute = formulas.compute_s(work.flops, self.peak_flops_per_s, self.compute_efficiency)
-        bandwidth = self.sizing.device.bytes_per_s
-        memory = formulas.memory_s(work.nbytes, bandwidth, self.memory_efficiency)
-        return "compute" if compute > memory else "memory"
+    def binds(self, name: str) -> str:
+        """Whether "memory" or "compute" takes the longer part of a pass; memory if in doubt."""
+        timed = self.passes[name]
+        return "compute" if timed["computing"] > timed["reading"] else "memory"
 
-    def _matrices(self) -> tuple[int, int]:
-        return self.sizing.weights.matmul_weights, self.sizing.weights.head_weights
-
-    def _stored(self) -> tuple[float, ...]:
-        sizing = self.sizing
-        layer_bytes = sizing.policy.layer_bytes(sizing.spec, sizing.tensor_parallel)
-        experts = (sizing.spec.num_experts, sizing.spec.experts_per_token)
-        return sizing.weights.shared_bytes, sizing.weights.expert_bytes, *experts, layer_bytes
-
-    def _layers(self) -> tuple[int, int, int]:
-        spec = self.sizing.spec
-        return spec.num_full_layers, spec.num_window_layers, spec.window
-
-    def _seconds(self, work: Work) -> float:
-        return formulas.roofline_s(
-            work.flops,
-            work.nbytes,
-            self.peak_flops_per_s,
-            self.sizing.device.bytes_per_s,
-            self.compute_efficiency,
-            self.memory_efficiency,
-        )
-
-    def _traffic_s(self, tokens: float) -> float:
-        sizing = self.sizing
-        return formulas.tensor_parallel_s(
-            tokens,
-            float(sizing.spec.num_layers),
-            float(sizing.spec.hidden_size),
-            float(sizing.tensor_parallel),
-            sizing.device.link_bytes_per_s,
-            formulas.ALL_REDUCE_LATENCY_S,
-        )
-
-
-def _call(formula: Callable[..., float], *numbers: float) -> float:
-    """Formulas take floats, as JavaScript has no others."""
-    return formula(*map(float, numbers))
+    def _work(self, name: str) -> Work:
+        timed = self.passes[name]
+        return Work(timed["flops"], timed["weights"] + timed["cache"])

@@ -8,17 +8,9 @@ import json
 from html import escape
 from typing import Any
 
+from membound.cost.inputs import device_inputs, model_inputs, weight_inputs
 from membound.cost.kv import KV_BITS
-from membound.cost.options import (
-    CACHES,
-    ENGINES,
-    OWN_BITS,
-    START,
-    device_inputs,
-    model_inputs,
-    weight_formats,
-    weight_inputs,
-)
+from membound.cost.options import CACHES, ENGINES, FIXED, OWN_BITS, START, weight_formats
 from membound.cost.spec import ModelSpec
 from membound.cost.tables import Device, devices, models
 from membound.cost.weights import model_weights
@@ -152,6 +144,7 @@ def calculator_data() -> dict[str, Any]:
         "engines": ENGINES,
         "own_bits": OWN_BITS,
         "start": START,
+        "fixed": FIXED,
         "chosen": {
             "model": "llama-3.1-8b",
             "weights": "bf16",
@@ -166,7 +159,7 @@ def calculator_data() -> dict[str, Any]:
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:
-    weights = {name: weight_inputs(spec, name) for name in weight_formats(spec)}
+    weights = {name: weight_inputs(model_weights(spec, name)) for name in weight_formats(spec)}
     whole = model_weights(spec, "f32")
     known = {
         "parameters": float(whole.num_params),
