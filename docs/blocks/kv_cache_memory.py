@@ -482,9 +482,10 @@ caches = {
 
 
 def continued(cache):
-    """What the model expects at the last 64 tokens, the others cached."""
+    """What the model expects at each of the last 64 tokens, one by one."""
     model.prefill(token_ids[:256], cache)
-    return log_softmax(model.forward(token_ids[256:], cache))
+    logits = [model.decode(token, cache) for token in token_ids[256:]]
+    return log_softmax(np.stack(logits))
 
 
 exact = continued(model.new_cache(320))

@@ -83,6 +83,19 @@ def test_tokens_do_not_count_before_advance(new_cache):
     assert np.array_equal(step(cache, kv[..., 10:, :]), step(other, kv[..., 10:, :]))
 
 
+@both
+def test_it_keeps_copies_of_what_a_decoder_writes_over(new_cache):
+    cache, other, kv = new_cache(), new_cache(), tokens(21)
+    buffer = np.empty((2, HEADS, 1, WIDTH), np.float32)  # one for all layers and tokens
+    for t in range(21):
+        for layer in range(LAYERS):
+            buffer[:] = kv[:, layer, :, t : t + 1]
+            cache.append(layer, *buffer)
+        cache.advance(1)
+        step(other, kv[..., t : t + 1, :])
+    assert np.array_equal(step(cache, kv), step(other, kv))
+
+
 @settings(deadline=None, max_examples=20)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=5),

@@ -76,7 +76,7 @@ class KiviCache:
         none = np.zeros((num_kv_heads, 0, head_dim), np.float16)
         self._empty = [Layer(None, none, None, none)] * num_layers
         self._layers = list(self._empty)
-        self._new: dict[int, tuple[Float32, Float32]] = {}  # by layer, until `advance`
+        self._new: dict[int, tuple[Array, Array]] = {}  # copies, by layer, until `advance`
         self._bits, self._group_size, self._residual = bits, group_size, residual
         self._num_tokens = 0
 
@@ -92,7 +92,7 @@ class KiviCache:
 
     def append(self, layer: int, k: Float32, v: Float32) -> tuple[Float32, Float32]:
         """Take `k`, `v` (num_kv_heads, T, head_dim); return the past as it is kept, then these."""
-        self._new[layer] = k, v
+        self._new[layer] = k.astype(np.float16), v.astype(np.float16)
         keys, values = self._layers[layer].read()
         return np.concatenate([keys, k], axis=1), np.concatenate([values, v], axis=1)
 
@@ -131,10 +131,10 @@ class KiviCache:
         """How many keys and how many values are in codes when `num_tokens` have passed."""
         return num_tokens // self._residual * self._residual, max(0, num_tokens - self._residual)
 
-    def _take(self, layer: Layer, k: Float32, v: Float32) -> Layer:
+    def _take(self, layer: Layer, k: Array, v: Array) -> Layer:
         """Put new tokens behind the recent ones, then quantise those that are old now."""
-        keys = np.concatenate([layer.recent_keys, k.astype(np.float16)], axis=1)
-        values = np.concatenate([layer.recent_values, v.astype(np.float16)], axis=1)
+        keys = np.concatenate([layer.recent_keys, k], axis=1)
+        values = np.concatenate([layer.recent_values, v], axis=1)
         old_keys, old_values = layer.old_keys, layer.old_values
         num_keys, _ = self._num_old(keys.shape[1])
         _, num_values = self._num_old(values.shape[1])
