@@ -684,7 +684,7 @@ show_rows(
             "where-the-time-goes",
             "The longer of both times: operations over the peak, bytes over the bandwidth.",
             r"$t = \max(F/P,\; B/W)$",
-            ("src/membound/cost/calculator.py#timed",),
+            ("src/membound/cost/passes.py#timed",),
             "an H100 balances at {n} FLOP a byte",
             {"n": f"{balance:.0f}"},
         ),

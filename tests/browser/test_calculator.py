@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from browser.built_site import EDITIONS, need_site
 from browser.windows import VIEWS
-from membound.cost.calculator import estimate, own_weights, refusal
+from membound.cost.calculator import estimate
+from membound.cost.case import own_weights, refusal
 from membound.cost.options import CACHES, ENGINES, OWN_BITS, case, weight_formats
 from membound.cost.tables import devices, find_device, find_model, models
 from membound.page.calculator import FIELDS, OF_MODEL

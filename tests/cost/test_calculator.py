@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membound.cost.calculator import estimate, own_weights, refusal
+from membound.cost.calculator import estimate
+from membound.cost.case import own_weights, refusal
 from membound.cost.kv import KVPolicy
 from membound.cost.options import CACHES, ENGINES, case, weight_formats
 from membound.cost.sizing import Sizing

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from membound.cost.calculator import Case, own_weights
+from membound.cost.case import Case, own_weights
 from membound.cost.options import case
 from membound.cost.tables import find_device, find_model
 from membound.page import calculator

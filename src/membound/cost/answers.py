@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from membound.cost import calculator
+from membound.cost import memory
 from membound.cost.kv import KV_TYPES
 from membound.cost.sizing import Sizing
 from membound.cost.weights import FORMATS, model_weights
 from membound.units import format_bytes
 
-MAX_GPUS = int(calculator.MOST_GPUS)
+MAX_GPUS = int(memory.MOST_GPUS)
 # Tried in turn where a format does not fit: the best first.
 CHECKPOINTS = ("fp8", "int4")
 FILES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
@@ -17,17 +17,17 @@ FILES = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 
 def largest_concurrency(sizing: Sizing) -> int:
     """The most requests of this context that fit; 0: not one."""
-    return int(calculator.largest_concurrency(sizing.inputs))
+    return int(memory.largest_concurrency(sizing.inputs))
 
 
 def longest_context(sizing: Sizing) -> int:
     """The longest context of this many requests that fits, at most the model's; 0: none."""
-    return int(calculator.longest_context(sizing.inputs))
+    return int(memory.longest_context(sizing.inputs))
 
 
 def gpus_needed(sizing: Sizing) -> int | None:
     """The fewest devices, a power of 2, that hold one replica by tensor parallelism; or `None`."""
-    return int(calculator.gpus_needed(sizing.inputs, 1.0)) or None
+    return int(memory.gpus_needed(sizing.inputs, 1.0)) or None
 
 
 def require_fit(sizing: Sizing) -> None:

@@ -1,4 +1,4 @@
-"""What the things of a deployment add to a `calculator.Case`: whole numbers as floats."""
+"""What the things of a deployment add to a `case.Case`: whole numbers as floats."""
 
 from membound.cost.spec import ModelSpec
 from membound.cost.tables import Device

@@ -9,7 +9,7 @@ model with windows so that their pages are alike; what that adds is not counted.
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from membound.cost import calculator
+from membound.cost import memory
 from membound.cost.inputs import model_inputs
 from membound.cost.spec import ModelSpec
 from membound.quant.blocks import FORMATS
@@ -69,7 +69,7 @@ class KVPolicy:
 
     @property
     def inputs(self) -> dict[str, float | bool | str]:
-        """What it adds to a `calculator.Case`."""
+        """What it adds to a `case.Case`."""
         return {
             "engine": self.engine,
             "key_bits": KV_BITS[self.key_type],
@@ -83,14 +83,14 @@ class KVPolicy:
 
     def layer_bytes(self, spec: ModelSpec, tensor_parallel: int = 1) -> float:
         """What a token adds to one layer, on one GPU; MLA's latent is copied to every GPU."""
-        return calculator.layer_bytes(self._case(spec, gpus=tensor_parallel))
+        return memory.layer_bytes(self._case(spec, gpus=tensor_parallel))
 
     def num_bytes(
         self, spec: ModelSpec, context: int, num_sequences: int, tensor_parallel: int = 1
     ) -> float:
         """The cache of `num_sequences` of `context` tokens each, in bytes on one GPU."""
         load = {"context": context, "concurrency": num_sequences, "gpus": tensor_parallel}
-        return calculator.cache_bytes(self._case(spec, **load))
+        return memory.cache_bytes(self._case(spec, **load))
 
     def llamacpp_bytes(self, spec: ModelSpec, n_ctx: int, num_sequences: int = 1) -> float:
         """What llama.cpp allocates at start for `-c n_ctx -np num_sequences`, on all devices.
@@ -101,17 +101,17 @@ class KVPolicy:
             if number < least:
                 raise ValueError(f"{name} must be at least {least}, got {number}")
         case = self._case(spec, concurrency=num_sequences, gpus=1)
-        return calculator.llamacpp_cache_bytes(case, float(n_ctx or spec.context_length))
+        return memory.llamacpp_cache_bytes(case, float(n_ctx or spec.context_length))
 
     def _case(self, spec: ModelSpec, **load: int) -> dict[str, float | bool | str]:
-        """As much of a `calculator.Case` as a cache depends on."""
+        """As much of a `case.Case` as a cache depends on."""
         self.check(spec, load.get("concurrency", 1))
         numbers = {name: float(number) for name, number in load.items()}
         return {**model_inputs(spec), **self.inputs, **numbers}
 
     def check(self, spec: ModelSpec, num_sequences: int = 1) -> None:
         """Refuse a cache that no engine would make: a `ValueError` says why."""
-        most = int(calculator.MOST_LLAMACPP_REQUESTS)
+        most = int(memory.MOST_LLAMACPP_REQUESTS)
         if self.engine == "llama.cpp" and num_sequences > most:
             raise ValueError(f"llama.cpp serves at most {most} sequences, got {num_sequences}")
         if self.engine == "llama.cpp" and spec.is_mla and self.key_type != self.value_type:

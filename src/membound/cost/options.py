@@ -1,6 +1,6 @@
 """What the calculator offers: each choice as the inputs of `calculator.estimate` that it sets."""
 
-from membound.cost.calculator import Case
+from membound.cost.case import Case
 from membound.cost.inputs import device_inputs, model_inputs, weight_inputs
 from membound.cost.kv import KV_BITS, KVPolicy
 from membound.cost.sizing import KEPT

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from membound.cost import calculator
+from membound.cost import memory
+from membound.cost.case import refusal
 from membound.cost.inputs import device_inputs, model_inputs, weight_inputs
 from membound.cost.kv import KVPolicy
 from membound.cost.spec import ModelSpec
@@ -52,12 +53,12 @@ class Sizing:
                 f"device, got {self.reserve}"
             )
         self.policy.check(self.spec, self.concurrency)
-        refused = calculator.refusal(self.inputs)
+        refused = refusal(self.inputs)
         if refused:
             raise ValueError(self._reason(refused))
 
     def _reason(self, refused: str) -> str:
-        """A refusal of the calculator in words, with what was asked and what would fit."""
+        """A refusal's code in words, with what was asked and what would fit."""
         name, gpus = self.spec.name, self.tensor_parallel
         return {
             "context-limit": f"context must be at most the {self.spec.context_length} of {name}, "
@@ -79,7 +80,7 @@ class Sizing:
 
     @cached_property
     def inputs(self) -> dict[str, float | bool | str]:
-        """A `calculator.Case`, all but how fast the device is in practice."""
+        """A `case.Case`, all but how fast the device is in practice."""
         kept = KEPT[self.policy.engine]
         if self.reserve is not None:
             kept = {"kept_percent": 0.0, "kept_gib": self.reserve / GIB}
@@ -97,8 +98,8 @@ class Sizing:
 
     @cached_property
     def memory(self) -> dict[str, float]:
-        """The bytes on each device, part by part: `calculator.memory_of`."""
-        return calculator.memory_of(self.inputs)
+        """The bytes on each device, part by part: `memory.memory_of`."""
+        return memory.memory_of(self.inputs)
 
     @property
     def weight_bytes(self) -> float:

@@ -16,7 +16,8 @@ The assumptions, all of them:
 from dataclasses import dataclass
 from functools import cached_property
 
-from membound.cost import calculator, formulas
+from membound.cost import formulas, passes
+from membound.cost.case import Case
 from membound.cost.sizing import Sizing
 from membound.matmuls import Work
 
@@ -38,8 +39,8 @@ class Speed:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
 
     @property
-    def inputs(self) -> calculator.Case:
-        """All that the calculator must know but a price."""
+    def inputs(self) -> Case:
+        """The whole `Case`, but for a price."""
         shares = {
             "memory_percent": 100 * self.memory_efficiency,
             "compute_percent": 100 * self.compute_efficiency,
@@ -48,9 +49,9 @@ class Speed:
 
     @cached_property
     def passes(self) -> dict[str, dict[str, float | str]]:
-        """What `calculator.timed` says of "prefill", one prompt, and "decode", a step of all."""
+        """What `passes.timed` says of "prefill", one prompt, and "decode", a step of all."""
         inputs = self.inputs
-        return {"prefill": calculator.prefill(inputs), "decode": calculator.decode(inputs)}
+        return {"prefill": passes.prefill(inputs), "decode": passes.decode(inputs)}
 
     @property
     def peak_flops_per_s(self) -> float:

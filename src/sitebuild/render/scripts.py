@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sitebuild.javascript.module import transcribe
 
-FORMULAS = (
-    Path("src/membound/cost/formulas.py"),
-    Path("src/membound/cost/calculator.py"),
+FORMULAS = tuple(
+    Path(f"src/membound/cost/{name}.py")
+    for name in ("formulas", "case", "memory", "passes", "calculator")
 )
 ADDRESS = "assets/formulas.mjs"
 
