@@ -322,15 +322,14 @@ table(
     ],
 )
 say("GB/s, medians of 5 walks through 100 MB, taken in turns.")
-slowest = min(min(each) for each in gb_per_s.values())
-fastest = max(max(each) for each in gb_per_s.values())
+ways_ratio = max(max(each) / min(each) for each in gb_per_s.values())
 check(
     "GB/s of the fastest way to read a matrix, times those of the slowest",
-    measured(fastest / slowest),
+    measured(ways_ratio),
     band(1.05, 300),
     spec=".1f",
 )
-value("ways_ratio", fastest / slowest, ".1f")
+value("ways_ratio", ways_ratio, ".1f")
 value("hidden", config.hidden_size)
 value("vocab", config.vocab_size, ",d")
 value("o_vecdot", gb_per_s["o"][0], ".0f")
@@ -492,6 +491,6 @@ value("leaked_dtype", str(logits.dtype))
 value("zeros_dtype", str(keys.dtype))
 
 # %% bound-answer
-parameters = 8_030_261_248  # Llama-3.1-8B
-value("big_ms", 1000 * 2 * parameters / 3.35e12, ".1f")
-value("big_tokens", 3.35e12 / (2 * parameters), ".0f")
+read = 8_030_261_248 - 128_256 * 4096  # Llama-3.1-8B without its embedding
+value("big_ms", 1000 * 2 * read / 3.35e12, ".1f")
+value("big_tokens", 3.35e12 / (2 * read), ".0f")

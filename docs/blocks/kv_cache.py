@@ -4,9 +4,8 @@ import numpy as np
 from membound.attention.plain import attention
 
 rng = np.random.default_rng(0)
-q, k, v = rng.normal(size=(3, 1, 6, 8)).astype(
-    np.float32
-)  # one head, six tokens
+# One head, six tokens.
+q, k, v = rng.normal(size=(3, 1, 6, 8)).astype(np.float32)
 
 
 def num_moved(visible):
@@ -16,10 +15,8 @@ def num_moved(visible):
     return int((np.abs(after[0] - before[0]) > 1e-6).any(axis=-1).sum())
 
 
-masked, unmasked = (
-    num_moved(np.tri(6, dtype=bool)),
-    num_moved(np.ones((6, 6), bool)),
-)
+masked = num_moved(np.tri(6, dtype=bool))
+unmasked = num_moved(np.ones((6, 6), bool))
 # not shown
 from membound.page.checks import check, closed_form, counted
 from membound.page.tables import table
@@ -394,10 +391,8 @@ value("prefill_gain", paces["each"] / paces["once"], ".1f")
 from membound.cache.concatenated import ConcatenatedCache
 from membound.cache.contiguous import ContiguousCache
 
-n, token_bytes = (
-    256,
-    2 * 3 * 64 * 4,
-)  # one layer of SmolLM2: 3 KV heads of 64, float32
+n = 256
+token_bytes = 2 * 3 * 64 * 4  # a layer of SmolLM2: 3 KV heads of 64, float32
 one_token = np.zeros((3, 1, 64), np.float32)
 growing = ConcatenatedCache(num_layers=1, num_kv_heads=3, head_dim=64)
 ready = ContiguousCache(num_layers=1, num_kv_heads=3, head_dim=64, capacity=n)

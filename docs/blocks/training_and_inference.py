@@ -46,16 +46,18 @@ generate_s = float(np.median(clock)) * num_new
 new = np.array(text[num_known:])
 rows = np.arange(num_new)
 table(
-    {
-        "128 tokens of text": "",
-        "passes": "d",
-        "s": ".2f",
-        "tokens/s": ",.0f",
-    },
+    {"": "", "tokens": "d", "passes": "d", "s": ".2f", "tokens/s": ",.0f"},
     [
-        ("scored, all known: one pass", 1, score_s, len(text) / score_s),
+        (
+            "scored, all known: one pass",
+            len(text),
+            1,
+            score_s,
+            len(text) / score_s,
+        ),
         (
             "generated, one by one",
+            num_new,
             num_new,
             generate_s,
             num_new / generate_s,

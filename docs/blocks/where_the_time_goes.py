@@ -303,6 +303,11 @@ value("decode_attention_intensity", attention_done["decode"].intensity, ".1f")
 value("prefill_attention_intensity", attention_done["prefill"].intensity, ".0f")
 value("attention_context", context)
 value(
+    "decode_attention_share",
+    100 * roof.least_s(attention_done["decode"]) / attention_s["decode"],
+    ".0f",
+)
+value(
     "prefill_attention_share",
     100 * roof.least_s(attention_done["prefill"]) / attention_s["prefill"],
     ".0f",
