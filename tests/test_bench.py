@@ -130,3 +130,7 @@ def test_the_machine_line_names_what_a_time_depends_on():
     assert "thread" in line
     assert "Python 3." in line
     assert "\n" not in line
+
+
+def test_the_words_of_the_machine_line_are_those_of_fill():
+    assert machine_line(lambda template, **_: template.upper()).startswith("{PROCESSOR}, {CORES};")

@@ -366,7 +366,10 @@ check(
 check(
     "bytes of one token of DeepSeek-V3",
     computed(mla),
-    published(70_272, "[table 1](https://arxiv.org/abs/2505.09343)"),
+    published(
+        70_272,
+        "[DeepSeek-V3 insights](https://arxiv.org/abs/2505.09343), table 1",
+    ),
     spec=",.0f",
 )
 check(
@@ -744,7 +747,7 @@ check(
     computed(1 / seventy),
     published(
         24,
-        "[handbook](https://github.com/bentoml/llm-inference-handbook)",
+        "[BentoML's handbook](https://github.com/bentoml/llm-inference-handbook)",
     ),
     within=0.5,
     spec=".1f",

@@ -99,6 +99,7 @@ show_sheet(read_sheet(Path("docs/tools/llama-cpp.toml")), "llama-cpp", clients)
 from membound.page.tables import table
 from membound.quant.blocks import bits_per_weight
 
+README = "[llama.cpp](https://github.com/ggml-org/llama.cpp/blob/master/tools/quantize/README.md)"
 weights = 8_030_261_248  # of Llama-3.1-8B
 levels = {  # block, bits of the whole model, GiB, perplexity more than f16's
     "Q2_K": ("Q2_K", 3.1593, 2.95, 3.519934),
@@ -131,7 +132,7 @@ for name, (_, bits, gib, _) in levels.items():
     check(
         fill("GiB of Llama-3.1-8B as {name}", name=name),
         computed(weights * bits / 8 / 2**30),
-        published(gib, "llama.cpp tools/quantize/README.md"),
+        published(gib, README),
         within=0.006,
         spec=".3f",
     )

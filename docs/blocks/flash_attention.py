@@ -615,7 +615,7 @@ table(
 )
 say(
     "Measured on: {machine}. The fastest of 3 runs, taken in turns.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 for causal, mask, bounds in (
     (False, "none", (0.7, 16)),

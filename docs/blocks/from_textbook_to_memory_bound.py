@@ -101,7 +101,7 @@ again = 4 * (
 check(
     "MB of matrices that the eight rungs hold together",
     allocated(sum(held.values()) / 1e6, "nbytes"),
-    closed_form((2 * once + again) / 1e6, "2 · all + gate, up and head"),
+    closed_form((2 * once + again) / 1e6, "2 W + W_gate + W_up + W_head"),
     within=2.2,  # the block is aligned to 2 MiB
     spec=",.0f",
 )
@@ -126,7 +126,7 @@ bandwidth = max(array.nbytes / timings[probe].median_s for probe in probes)
 bound = model.weights.bytes_read_per_token / bandwidth
 # not shown
 from membound.page.checks import band, counted, measured, reference
-from membound.page.text import say
+from membound.page.text import fill, say
 
 value("probe_mib", array.nbytes >> 20)
 del array, probes
@@ -158,7 +158,7 @@ table(
 )
 say(
     "Measured on: {machine}. Medians of 11 tokens, taken in turns; of 3 for the first rung.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 agreeing = sum(
     ours == theirs

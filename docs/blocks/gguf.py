@@ -97,7 +97,7 @@ table(
 check(
     "bytes of all parts of the file",
     computed(sum(part.end - part.start for part in sections)),
-    reference(size, "the file system"),
+    reference(size, "os.stat"),
     spec=",d",
 )
 check(
@@ -518,8 +518,8 @@ with tempfile.TemporaryDirectory() as folder:
 # not shown
 check(
     "bytes of the model's file in Q4_K",
-    allocated(written, "the file written"),
-    closed_form(predicted, "front + tensors, each padded to 32"),
+    allocated(written, "os.stat"),
+    closed_form(predicted, "data_start + Σ 32 ⌈nbytes / 32⌉"),
     spec=",d",
 )
 value("predicted", predicted, ",d")

@@ -159,7 +159,7 @@ table(
 )
 say(
     "Measured on: {machine}. Medians of 3 runs, taken in turns.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 
 # %% figure
@@ -448,16 +448,23 @@ from membound.model.weights import tensor_shapes
 from membound.page.checks import allocated, reference
 
 MIB, GIB = 2**20, 2**30
+
+
+def label(template, name):
+    model, num_tokens = name.split(", ")
+    return fill(template, model=model, n=num_tokens)
+
+
 table(
     {"model, tokens": "", "KV heads": "d", "bytes": ",d", "MiB": ",.4g"},
     [
-        (fill("{name} tokens", name=name), caches[name][1], size, size / MIB)
+        (label("{model}, {n} tokens", name), caches[name][1], size, size / MIB)
         for name, size in allocated_bytes.items()
     ],
 )
 for name, (layers, kv_heads, head_dim, num_tokens) in caches.items():
     check(
-        fill("bytes of a cache: {name} tokens", name=name),
+        label("bytes of a cache: {model}, {n} tokens", name),
         allocated(allocated_bytes[name], "nbytes"),
         closed_form(
             2 * layers * kv_heads * head_dim * num_tokens * 2,
@@ -473,7 +480,7 @@ theirs_mib = {
 }
 for name, mib in theirs_mib.items():
     check(
-        fill("MiB of a cache: {name} tokens", name=name),
+        label("MiB of a cache: {model}, {n} tokens", name),
         allocated(allocated_bytes[name] / MIB, "nbytes"),
         reference(mib, "llama.cpp 0.5.0, llama-fit-params"),
     )

@@ -209,7 +209,7 @@ table(
 )
 say(
     "Measured on: {machine}. The fastest of 9 runs, taken in turns.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 check(
     "one query, MHA time / GQA time, 32 and 8 KV heads",
@@ -695,7 +695,7 @@ table(
 check(
     "bytes per token on each of 16 GPUs, Llama-3.1-8B",
     allocated(gpu_bytes(32, 8, 128, 16), "nbytes"),
-    closed_form(131_072 // 8, "131,072 / 8, not / 16"),
+    closed_form(131_072 // 8, "131,072 / 8"),
     spec=",d",
 )
 
@@ -742,7 +742,7 @@ table(
 check(
     "models of 4 for which hidden / heads is not head_dim",
     counted(sum(row[5] != 1 for row in rows)),
-    closed_form(3, "all but Llama"),
+    closed_form(3, "4 − 1"),
 )
 value("qwen_share", rows[1][5], ".1f")
 

@@ -534,7 +534,7 @@ table(
 )
 say(
     "Measured on: {machine}. The fastest of 7 runs, taken in turns.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 kept_bytes = model.new_cache(context).nbytes
 weight_bytes = model.weights.bytes_read_per_token

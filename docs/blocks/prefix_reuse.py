@@ -89,7 +89,7 @@ table(
 )
 say(
     "Time to the first token, each request once, in turns. Measured on: {machine}.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 reusable = [
     max((common_prefix(ids, old) // 16 * 16 for old in prompts[:i]), default=0)

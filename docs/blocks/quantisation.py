@@ -970,7 +970,7 @@ far = np.float32([[5, 6, 7, 8]])
 check(
     "largest error on 5, 6, 7, 8 with a clipped zero point",
     computed(float(np.abs(clipped_zero_point(far) - far).max())),
-    closed_form(5, "the row's minimum"),
+    closed_form(5, "min(5, 6, 7, 8)"),
     within=1e-4,
 )
 

@@ -321,7 +321,7 @@ show(
 check(
     "points of the figure at which arithmetic binds",
     computed(bounds.count("compute")),
-    closed_form(0, "bytes / bandwidth > operations / peak"),
+    closed_form(0, "B / W > F / P"),
 )
 value("figure_points", len(bounds))
 
@@ -372,7 +372,7 @@ table(
 )
 say(
     "Measured on: {machine}. The fastest of 9 runs, taken in turns.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 ratios = {
     n: times[n].fastest_s / pass_["seconds"] for n, pass_ in predicted.items()
@@ -480,7 +480,7 @@ single = sized(concurrency=1.0, context=float(round(even)))["decode"]
 check(
     "cache over weights in the bytes of a step, at the break-even context",
     computed(single["cache"] / single["weights"]),
-    closed_form(1, "weights / bytes per token"),
+    closed_form(1, "weights / token_bytes"),
     within=1e-4,
     spec=".4f",
 )

@@ -66,7 +66,7 @@ table(
 )
 say(
     "Measured on: {machine}. Medians: of 3 passes, and of 128 steps.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 check(
     "largest difference of log-probabilities, in one pass and step by step",
@@ -179,7 +179,7 @@ check(
             for layer, index in sample
         )
     ),
-    brute_force(0, "(loss(w + h) − loss(w − h)) / 2h"),
+    brute_force(0, "`(loss(w + h) − loss(w − h)) / 2h`"),
     within=1e-6,
     spec=".1e",
 )
@@ -234,7 +234,7 @@ num_norms = (2 * config.num_layers + 1) * config.hidden_size
 check(
     "FLOPs per token of a forward pass of SmolLM2-135M, in its matrices",
     counted(tally.flops / len(ids)),
-    closed_form(2 * (smol - num_norms), "2 (N − norms)"),
+    closed_form(2 * (smol - num_norms), "2 (N − N_norm)"),
     spec=",.0f",
 )
 kept_bytes = sum(array.nbytes for array in kept.values())
@@ -321,7 +321,7 @@ check(
 check(
     "GB to train 1.5 billion weights in mixed precision",
     computed(sum(bytes_each["train, BF16 with FP32 copy"]) * 1.5),
-    published(24, "[ZeRO, section 3.1](https://arxiv.org/abs/1910.02054)"),
+    published(24, "[ZeRO](https://arxiv.org/abs/1910.02054), section 3.1"),
 )
 value("train_bytes", sum(bytes_each["train, BF16 with FP32 copy"]))
 value("serve_bytes", sum(bytes_each["serve, BF16"]))
@@ -429,7 +429,7 @@ taken = library[np.arange(len(ids) - 1), ids[1:]]
 check(
     "perplexity of two sentences, each token held against the prediction before it",
     computed(right),
-    brute_force(float(np.exp(-taken.mean())), "decode.quality"),
+    brute_force(float(np.exp(-taken.mean())), "`decode.quality`"),
     within=1e-3 * right,
     spec=".2f",
 )

@@ -21,7 +21,7 @@ bandwidth = max(array.nbytes / timings[name].fastest_s for name in probes)
 # not shown
 from membound.page.checks import band, check, measured
 from membound.page.tables import table
-from membound.page.text import say
+from membound.page.text import fill, say
 from membound.page.values import value
 
 del run_triad
@@ -46,7 +46,7 @@ table(
 say(
     "Measured on: {machine}. Medians of 5 runs after a warm-up; the spread is the middle half of the times, as a share of their "
     "median.",
-    machine=machine_line(),
+    machine=machine_line(fill),
 )
 check(
     "memory bandwidth: the triad against the fastest read",
@@ -471,7 +471,6 @@ value(
 from membound.page.figures import new_figure
 from membound.page.palette import DECODE, MUTED, PREFILL
 from membound.page.show import show
-from membound.page.text import fill
 
 figure = new_figure(height=430)
 axes = figure.axes[0]

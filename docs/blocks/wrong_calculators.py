@@ -65,7 +65,10 @@ check(
 check(
     "bytes of one token of DeepSeek-V3",
     computed(right_kv("deepseek-v3", 1)),
-    published(70_272, "[table 1](https://arxiv.org/abs/2505.09343)"),
+    published(
+        70_272,
+        "[DeepSeek-V3 insights](https://arxiv.org/abs/2505.09343), table 1",
+    ),
     spec=",.0f",
 )
 UNITS = {"B": 1, "GiB": GIB, "GB": GB, "ms": 1e-3, "TFLOP/s": 1e12}
@@ -105,7 +108,7 @@ half = hidden_over_heads(qwen3, 40_960)
 unsloth = ("unsloth #4757", f"{GITHUB}/unslothai/unsloth/pull/4757")
 slip(
     "heads for KV heads",
-    ("{name} tokens", "Llama-3.1-8B, 8192"),
+    ("{name}, {n} tokens", "Llama-3.1-8B", "8192"),
     four_times,
     right_kv("llama-3.1-8b", 8192),
     "GiB",
@@ -123,7 +126,7 @@ slip(
 )
 slip(
     "hidden / heads",
-    ("{name} tokens", "Qwen3-0.6B, 40,960"),
+    ("{name}, {n} tokens", "Qwen3-0.6B", "40,960"),
     half,
     right_kv("qwen3-0.6b", 40_960),
     "GiB",
@@ -190,7 +193,7 @@ narrow = 2 * 61 * 1 * (7168 // 128) * 163_840 * 2
 # not shown
 slip(
     "windows forgotten",
-    ("{name} tokens", "Gemma-3-27B, 131,072"),
+    ("{name}, {n} tokens", "Gemma-3-27B", "131,072"),
     full,
     right_kv("gemma-3-27b", 131_072),
     "GiB",
@@ -199,7 +202,7 @@ slip(
 )
 slip(
     "windows and head_dim",
-    ("{name} tokens", "Gemma-3-27B, 131,072"),
+    ("{name}, {n} tokens", "Gemma-3-27B", "131,072"),
     both,
     right_kv("gemma-3-27b", 131_072),
     "GiB",
@@ -207,7 +210,7 @@ slip(
 )
 slip(
     "MLA as full heads",
-    ("{name} tokens", "DeepSeek-V3, 65,536"),
+    ("{name}, {n} tokens", "DeepSeek-V3", "65,536"),
     unfolded,
     right_kv("deepseek-v3", 65_536),
     "GiB",
@@ -225,7 +228,7 @@ slip(
 )
 slip(
     "MLA as one KV head",
-    ("{name} tokens", "DeepSeek-V3, 163,840"),
+    ("{name}, {n} tokens", "DeepSeek-V3", "163,840"),
     narrow,
     right_kv("deepseek-v3", 163_840),
     "GiB",
@@ -279,7 +282,7 @@ cache_of_32 = 32 * right_kv("llama-3.1-70b", 8192, bits=8)
 # not shown
 slip(
     "parameters × tokens",
-    ("{name} tokens", "Llama-2-7B, 4096"),
+    ("{name}, {n} tokens", "Llama-2-7B", "4096"),
     by_parameters,
     right_kv("llama-2-7b", 4096),
     "GB",
@@ -288,7 +291,7 @@ slip(
 )
 slip(
     "model size × tokens",
-    ("{name} tokens", "Llama-3.1-8B, 8192"),
+    ("{name}, {n} tokens", "Llama-3.1-8B", "8192"),
     by_size,
     right_kv("llama-3.1-8b", 8192),
     "GB",
@@ -297,7 +300,7 @@ slip(
 )
 slip(
     "weights + 20 %",
-    ("{name} tokens", "Llama-3-70B, INT8, 32 × 8192"),
+    ("{name}, {n} tokens", "Llama-3-70B INT8", "32 × 8192"),
     a_fifth_more,
     70e9 + cache_of_32,
     "GB",
@@ -360,7 +363,7 @@ slip(
 )
 slip(
     "16 KV heads for 8",
-    ("{name} tokens", "Llama-3.1-405B, 128,000"),
+    ("{name}, {n} tokens", "Llama-3.1-405B", "128,000"),
     sixteen_heads,
     llama_405b,
     "GiB",
@@ -369,7 +372,7 @@ slip(
 )
 slip(
     "GB headed GiB",
-    ("{name} tokens", "Llama-2-13B, 8192"),
+    ("{name}, {n} tokens", "Llama-2-13B", "8192"),
     6.7 * GIB,
     right_kv("llama-2-13b", 8192),
     "GiB",
@@ -409,7 +412,10 @@ check(
 check(
     "bytes of one token of Llama-3.1-405B",
     computed(right_kv("llama-3.1-405b", 1)),
-    published(516_096, "[table 1](https://arxiv.org/abs/2505.09343)"),
+    published(
+        516_096,
+        "[DeepSeek-V3 insights](https://arxiv.org/abs/2505.09343), table 1",
+    ),
     spec=",.0f",
 )
 check(
@@ -479,7 +485,7 @@ table(
             name,
             factor,
             *(fill("{x}", x=text) for text in shown),
-            fill(model[0], name=model[1]),
+            fill(model[0], name=model[1], n=model[-1]),
             fill("{link}", link=link),
         )
         for name, (model, shown, factor, link) in sorted(
@@ -657,7 +663,7 @@ check(
     computed(oss_layer),
     published(
         0.7,
-        f"30 % too low ([Model-Optimizer #2482]({GITHUB}/NVIDIA/Model-Optimizer/issues/2482))",
+        f"[Model-Optimizer #2482]({GITHUB}/NVIDIA/Model-Optimizer/issues/2482)",
     ),
     within=0.005,
     spec=".3f",

@@ -141,16 +141,21 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def machine_line() -> str:
-    """The machine in one line, to stand beside a time: "AMD EPYC, 2 cores; NumPy 2.4.6, ..."."""
+def machine_line(fill: Callable[..., str] = str.format) -> str:
+    """The machine in one line, to stand beside a time: "AMD EPYC, 2 cores; NumPy 2.4.6, ...".
+
+    `fill` puts the words of another language where `str.format` leaves English.
+    """
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    cores, threads = (
-        f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-        for count, noun in ((num_cores(), "core"), (num_threads(), "thread"))
-    )
-    return (
-        f"{_processor()}, {cores}; NumPy {np.__version__}, "
-        f"{blas.get('name')} {blas.get('version')}, {threads}; Python {platform.python_version()}"
+    cores, threads = num_cores(), num_threads()
+    return fill(
+        "{processor}, {cores}; NumPy {numpy}, {blas}, {threads}; Python {python}",
+        processor=_processor(),
+        cores=fill("{n} core" if cores == 1 else "{n} cores", n=cores),
+        numpy=np.__version__,
+        blas=f"{blas.get('name')} {blas.get('version')}",
+        threads=fill("{n} thread" if threads == 1 else "{n} threads", n=threads),
+        python=platform.python_version(),
     )
 
 

@@ -4,7 +4,16 @@ import contextlib
 
 import pytest
 
-from membound.page.checks import band, check, closed_form, computed, counted, measured
+from membound.page.checks import (
+    band,
+    brute_force,
+    check,
+    closed_form,
+    computed,
+    counted,
+    measured,
+    published,
+)
 from membound.page.recorder import MissingLabelError, Recorder, emit
 from membound.page.tables import table, to_markdown
 from membound.page.text import given
@@ -40,6 +49,18 @@ def test_a_filled_label_is_translated_by_its_template():
     assert recorder.labels == {"zh": {"{n} heads": "{n} 个头"}}
 
 
+def test_what_fills_a_label_is_translated_if_it_is_a_label_itself():
+    words = CATALOGUES["zh"] | {"bytes of {what}, {how}": "{what}的字节，{how}"}
+    recorder = Recorder(CATALOGUES | {"zh": words})
+
+    def filled(**values):
+        return recorder.translate(recorder.fill("bytes of {what}, {how}", **values), "zh")
+
+    assert filled(what="tokens", how=recorder.fill("{n} heads", n=8)) == "词元的字节，8 个头"
+    assert filled(what="Q4_0", how=2.5) == "Q4_0的字节，2.5"
+    assert recorder.labels["zh"]["Q4_0"] is None
+
+
 def test_print_says_the_same_in_both_languages_and_a_table_does_not():
     parts = recorded(lambda: (print("one"), table({"tokens": "d"}, [[1]]))).parts
     assert parts[:2] == ["one", "\n"]
@@ -72,6 +93,19 @@ def test_nan_never_passes():
     nan = float("nan")
     assert not passed(computed(nan), closed_form(1, "x"), within=10)
     assert not passed(measured(nan), band(0, 1))
+
+
+def sources(oracle) -> dict[str, str]:
+    (result,) = recorded(lambda: check("", computed(1), oracle)).checks
+    return result["source"]
+
+
+def test_a_plain_way_is_a_label_and_a_formula_or_a_citation_may_be_one():
+    assert sources(brute_force(1, "tokens")) == {"en": "tokens", "zh": "词元"}
+    with pytest.raises(MissingLabelError, match="no zh words for 'one by one'"):
+        sources(brute_force(1, "one by one"))
+    assert sources(closed_form(1, "n(n+1)/2")) == {"en": "n(n+1)/2", "zh": "n(n+1)/2"}
+    assert sources(published(1, "tokens")) == {"en": "tokens", "zh": "词元"}
 
 
 def test_a_formula_against_a_formula_is_refused():

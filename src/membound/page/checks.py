@@ -10,7 +10,7 @@ fails does not stop its block: the build reports all that fail, each with its pa
 import math
 from dataclasses import dataclass
 
-from membound.page.recorder import current
+from membound.page.recorder import Recorder, current
 
 KINDS = {
     "counted": "counted by the code as it ran",
@@ -65,7 +65,7 @@ def closed_form(number: float, formula: str) -> Side:
 
 
 def brute_force(number: float, detail: str = "") -> Side:
-    """What the plain, slow way gives."""
+    """What the plain, slow way gives; `detail` says which way, and is a label."""
     return Side("brute force", number, detail)
 
 
@@ -116,7 +116,16 @@ def check(name: str, ours: Side, oracle: Side, *, within: float = 0.0, spec: str
             "detail": ours.detail,
             "expected": expected,
             "oracle": oracle.kind,
-            "source": oracle.detail,
+            "source": _source(oracle, recorder),
             "passed": bool(passed),
         }
     )
+
+
+def _source(oracle: Side, recorder: Recorder) -> dict[str, str]:
+    """Which plain way, translated; a formula or a citation is, if there is a label for it."""
+    if oracle.kind == "brute force":
+        return recorder.translated(lambda translate: translate(oracle.detail))
+    return {
+        language: str(recorder.known(oracle.detail, language)) for language in recorder.catalogues
+    }

@@ -31,7 +31,7 @@ class Recorder(io.TextIOBase):
         self.parts: list[str | dict[str, str]] = []
         self.values: dict[str, str] = {}
         self.checks: list[dict[str, Any]] = []
-        self.labels: dict[str, dict[str, str]] = {}
+        self.labels: dict[str, dict[str, str | None]] = {}
         self._templates: dict[str, tuple[str, dict[str, object]]] = {}
         self._given: dict[str, Mapping[str, str]] = {}
 
@@ -83,7 +83,17 @@ class Recorder(io.TextIOBase):
                 f"no {language} words for {template!r}: add it to docs/labels.toml"
             )
         self.labels.setdefault(language, {})[template] = words
-        return words.format(**values) if values else words
+        if not values:
+            return words
+        return words.format(**{key: self.known(v, language) for key, v in values.items()})
+
+    def known(self, value: object, language: str) -> object:
+        """`value` translated if it is a label; a name, a formula or a number stays as it is."""
+        if value in self._templates or value in self.catalogues[language]:
+            return self.translate(str(value), language)
+        if isinstance(value, str):
+            self.labels.setdefault(language, {})[value] = None  # until it becomes a label
+        return value
 
 
 def current() -> Recorder | None:

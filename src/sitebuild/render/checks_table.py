@@ -1,6 +1,6 @@
 """The checks at the foot of a page, and all of them on the page that lists them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sitebuild.render.rendering import Rendering
@@ -12,6 +12,7 @@ WORDS = {
         "heading": "Checked in this build",
         "columns": ("what", "value", "expected", "evidence"),
         "against": "{ours}, against {oracle}",
+        "which": "{kind}: {detail}",
         "passed": "passed",
         "failed": "failed",
         "counted": "counted",
@@ -28,6 +29,7 @@ WORDS = {
         "heading": "本次构建核对过的数",
         "columns": ("内容", "数值", "应为", "依据"),
         "against": "{ours}，对照{oracle}",
+        "which": "{kind}：{detail}",
         "passed": "通过",
         "failed": "未通过",
         "counted": "运行时计数",
@@ -59,18 +61,20 @@ def to_markdown(checks: Sequence[dict[str, Any]], edition: str) -> list[str]:
             check["value"],
             check["expected"],
             words["against"].format(
-                ours=_evidence(words[check["kind"]], check["detail"]),
-                oracle=_evidence(words[check["oracle"]], check["source"]),
+                ours=_evidence(check["kind"], check["detail"], words),
+                oracle=_evidence(check["oracle"], check["source"][edition], words),
             ),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
 
 
-def _evidence(kind: str, detail: str) -> str:
+def _evidence(kind: str, detail: str, words: Mapping[str, Any]) -> str:
     if not detail:
-        return kind
-    return f"{kind} {detail}" if "](" in detail else f"{kind} `{detail}`"
+        return words[kind]
+    if kind in ("brute force", "published"):
+        return words["which"].format(kind=words[kind], detail=detail)
+    return f"{words[kind]} `{detail}`"
 
 
 def add_to_page(lines: list[str], rendering: Rendering) -> list[str]:
