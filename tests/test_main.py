@@ -99,6 +99,15 @@ def test_a_missing_file_is_one_line(capsys, tmp_path):
     assert one_line(capsys) == f"membound: {path}: No such file or directory\n"
 
 
+def test_too_little_memory_is_one_line(capsys, monkeypatch):
+    def load(_):
+        raise MemoryError("Unable to allocate 28.0 GiB")
+
+    monkeypatch.setattr("membound.__main__.load_model", load)
+    assert main(["generate", "x", "--model", "x.gguf"]) == 1
+    assert one_line(capsys) == "membound: not enough memory: Unable to allocate 28.0 GiB\n"
+
+
 def test_a_missing_model_says_how_to_fetch_it(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MEMBOUND_CACHE", str(tmp_path))
     assert main(["generate", "x"]) == 1
@@ -239,3 +248,8 @@ def test_the_bar_says_how_far_it_is(capsys):
     assert half.startswith("[" + "#" * 15 + " " * 15 + "]  50% a.weight F32 -> Q4_K")
     assert whole.startswith("[" + "#" * 30 + "] 100% b.weight")
     assert whole.endswith("\n")
+
+
+def test_a_number_too_large_for_a_float_is_one_line(capsys):
+    assert main(["size", "llama-3.1-8b", "--concurrency", "9" * 400]) == 1
+    assert "too large" in one_line(capsys)

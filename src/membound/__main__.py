@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from membound.decode.generate import generate
 from membound.gguf.convert import FILE_TYPES, Progress, quantize_file
 from membound.model.load import load_model
@@ -64,11 +66,16 @@ def run_generate(args: argparse.Namespace) -> None:
     stop_ids = [model.tokenizer.eos_id]
     prompt_ids = encode_prompt(model.tokenizer, args)
     stream, clock = StreamDecoder(model.tokenizer), [time.perf_counter()]
-    for token_id in generate(
-        model, prompt_ids, max_new_tokens=args.max_new_tokens, sampler=sampler, stop_ids=stop_ids
-    ):
-        clock.append(time.perf_counter())
-        print(stream.push(token_id), end="", flush=True)
+    with np.errstate(all="ignore"):  # of damaged weights the sampler tells, in one line
+        for token_id in generate(
+            model,
+            prompt_ids,
+            max_new_tokens=args.max_new_tokens,
+            sampler=sampler,
+            stop_ids=stop_ids,
+        ):
+            clock.append(time.perf_counter())
+            print(stream.push(token_id), end="", flush=True)
     print(stream.finish(), flush=True)
     print(times(len(prompt_ids), clock), file=sys.stderr)
 
@@ -171,8 +178,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"membound: {describe(error)}", file=sys.stderr)
         return 1
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         print(f"membound: {error}", file=sys.stderr)
+        return 1
+    except MemoryError as error:
+        print(f"membound: not enough memory: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def run_size(args: argparse.Namespace) -> None:
         args.parser.error("name one model: MODEL, --config PATH or --gguf PATH (or --list)")
     if args.gguf and args.weights:
         args.parser.error("--weights: a GGUF file has the weights that it has")
-    if args.price_per_hour is not None and not args.price_per_hour > 0:
+    if args.price_per_hour is not None and not 0 < args.price_per_hour < math.inf:
         args.parser.error(f"--price-per-hour must be positive, got {args.price_per_hour}")
     spec, weights = read_model(args)
     num_replicas, tensor_parallel = share_out(args.gpus, args.tensor_parallel)

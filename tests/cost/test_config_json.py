@@ -124,7 +124,7 @@ def test_a_file_is_read_by_its_folder_s_name(tmp_path):
     assert (spec.name, spec.source) == ("my-model", str(path))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"x"'])
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "[" * 10**5])
 def test_a_file_that_holds_no_object_is_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ValueError, match=r"config\.json (is not JSON|must hold one JSON object)"):
@@ -140,7 +140,12 @@ def test_a_file_that_holds_no_object_is_refused(tmp_path, text):
         ({"num_hidden_layers": "32"}, "num_hidden_layers must be a whole number from 1, got '32'"),
         ({"hidden_size": True}, "hidden_size must be a whole number from 1, got True"),
         ({"layer_types": ["full_attention"]}, "must name 32 layers.*got 1"),
-        ({"layer_types": ["linear_attention"] * 32}, "known here: got linear_attention"),
+        ({"layer_types": ["linear_attention"] * 32}, "known here: got 'linear_attention'"),
+        ({"layer_types": [None] * 32}, "known here: got None"),
+        ({"layer_types": 5}, "must name 32 layers.*got 5"),
+        ({"model_type": ["llama"]}, r"model_type must be one of llama.*got \['llama'\]"),
+        ({"num_hidden_layers": 2**31}, "num_layers must be at most 10000"),
+        ({"vocab_size": "\n" * 999}, "vocab_size must be a whole number from 1, got .{,99}$"),
     ],
 )
 def test_what_is_not_known_is_refused(changed, rule):

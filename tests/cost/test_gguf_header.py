@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gguf
-from membound.cost.gguf_header import read_gguf_header
+from membound.cost.gguf_header import header_spec, read_gguf_header
 from membound.cost.kv import KVPolicy
 from membound.cost.tables import find_model
 from membound.gguf.reader import read_gguf
@@ -15,6 +15,9 @@ SIZES = {
     "block_count": 4, "context_length": 4096, "embedding_length": 64, "feed_forward_length": 96,
     "attention.head_count": 4, "attention.head_count_kv": 2,
 }  # fmt: skip
+
+
+SLIDING = SIZES | {"attention.sliding_window": 512}
 
 
 def write(path: Path, architecture: str, keys=None, *, tensors=(), tied=False, extra=None) -> Path:
@@ -109,8 +112,49 @@ def test_routed_experts_are_told_from_the_rest(tmp_path):
         ("mamba", SIZES, {}, "general.architecture must be one of llama.*got 'mamba'"),
         ("llama", {}, {}, "attention.head_count must be a whole number from 1, got None"),
         ("llama", SIZES, {"split.count": 3}, "one of 3"),
+        (
+            "llama",
+            SIZES | {"nextn_predict_layers": [1]},
+            {},
+            "nextn_predict_layers must be a whole",
+        ),
+        (
+            "llama",
+            SIZES | {"feed_forward_length": [1, 2]},
+            {},
+            "feed_forward_length must be a whole",
+        ),
+        ("llama", SIZES | {"expert_count": [4]}, {}, "expert_count must be a whole number from 0"),
+        ("gemma3", SIZES | {"attention.sliding_window": [9]}, {}, "sliding_window must be a whole"),
+        (
+            "gemma3",
+            SLIDING | {"attention.sliding_window_pattern": 0},
+            {},
+            "pattern must be a whole",
+        ),
     ],
 )
 def test_a_header_that_does_not_say_enough_is_refused(tmp_path, architecture, keys, extra, rule):
     with pytest.raises(ValueError, match=rule):
         read_gguf_header(write(tmp_path / "a.gguf", architecture, keys, extra=extra))
+
+
+@pytest.mark.parametrize("key", ["general.architecture", "split.count"])
+def test_metadata_of_another_type_are_refused_by_their_key(tmp_path, key):
+    path = write(tmp_path / "a.gguf", "llama", SIZES)
+    with read_gguf(path) as file:
+        file.metadata[key] = [np.arange(40)]
+        with pytest.raises(ValueError, match=rf"{key} must be [^\n]*$"):
+            header_spec(file, "a")
+
+
+def test_layers_without_number_are_refused_at_once(tmp_path):
+    path = write(tmp_path / "a.gguf", "gemma3", SLIDING | {"block_count": 2**31})
+    with pytest.raises(ValueError, match="num_layers must be at most 10000, got 2147483648"):
+        read_gguf_header(path)
+
+
+def test_a_name_that_would_move_the_cursor_gives_way_to_the_files(tmp_path):
+    with read_gguf(write(tmp_path / "a.gguf", "llama", SIZES)) as file:
+        file.metadata["general.name"] = "two\nlines"
+        assert header_spec(file, "a").name == "a"

@@ -278,6 +278,13 @@ def test_arrays_eight_deep_read(read_bytes):
     assert "k" in read_bytes(build([pair("k", 9, nested(8))])).metadata
 
 
+def test_a_long_key_is_told_short(read_bytes):
+    with pytest.raises(GGUFError) as refused:
+        read_bytes(build([pair("k\n" * 30_000, 7, b"\2")]))
+    assert len(str(refused.value)) < 400
+    assert "\n" not in str(refused.value)
+
+
 def test_an_empty_file_is_refused(read_bytes):
     with pytest.raises(GGUFError, match="byte 0: the file is empty"):
         read_bytes(b"")

@@ -1,5 +1,7 @@
 """What we write, the `gguf` package reads; what fails leaves nothing behind."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -195,3 +197,24 @@ def test_tensors_that_cannot_be_stored_are_refused_by_their_name(tmp_path, bad):
     with pytest.raises(ValueError, match=message):
         write_gguf(tmp_path / "f.gguf", {}, tensors, lambda _: np.zeros(16, np.uint8))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_link_stays_a_link_to_the_new_file(tmp_path):
+    (tmp_path / "link.gguf").symlink_to(tmp_path / "file.gguf")
+    write_gguf(tmp_path / "link.gguf", {"a": 1}, [], None)
+    assert (tmp_path / "link.gguf").is_symlink()
+    assert read_gguf(tmp_path / "file.gguf").metadata == {"a": 1}
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match="is not a regular file: write to another path"):
+            write_gguf(path, {"a": 1}, [], None)
+    assert (tmp_path / "pipe").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_without_tensors_there_is_no_padding_up_to_them(tmp_path):
+    write_gguf(tmp_path / "a.gguf", {"general.alignment": 2**31}, [], None)
+    assert (tmp_path / "a.gguf").stat().st_size < 100

@@ -1,7 +1,9 @@
 """Each test is one sentence that `membound.model.config` says of itself."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import tiny
@@ -51,15 +53,28 @@ def test_a_missing_key_is_named(key):
         ("llama.rope.dimension_count", 4, "dimension_count must equal the head_dim 8, got 4"),
         ("llama.attention.value_length", 16, "value_length must equal the head_dim 8, got 16"),
         ("llama.attention.head_count_kv", 4, "multiple of num_kv_heads.*got 6 and 4"),
-        ("llama.attention.head_count_kv", [2, 2, 2], r"must be a whole number, got \[2, 2, 2\]"),
-        ("llama.attention.head_count", 0, "num_heads must be positive, got 0"),
-        ("llama.block_count", 0, "num_layers must be positive, got 0"),
+        ("llama.attention.head_count_kv", [2, 2], r"must be a whole number from 1, got \[2, 2\]"),
+        ("llama.attention.head_count", 0, "llama.attention.head_count must .* from 1, got 0"),
+        ("llama.block_count", 0, "llama.block_count must be a whole number from 1, got 0"),
+        ("llama.block_count", True, "llama.block_count must .* from 1, got True"),
         ("llama.attention.key_length", 7, "head_dim must be even to rotate in pairs, got 7"),
-        ("llama.rope.freq_base", float("nan"), "rope_base must be positive, got nan"),
+        ("llama.rope.freq_base", math.nan, "llama.rope.freq_base must .* positive number, got nan"),
+        ("llama.rope.freq_base", math.inf, "llama.rope.freq_base must .* positive number, got inf"),
+        ("llama.attention.key_length", math.nan, "key_length must be a whole number"),
     ],
 )
 def test_a_model_that_cannot_be_computed_is_refused(key, value, message):
     with pytest.raises(ValueError, match=message):
+        ModelConfig.from_metadata(tiny.METADATA | {key: value})
+
+
+@pytest.mark.parametrize("key", [key for key in tiny.METADATA if key != "tokenizer.ggml.tokens"])
+@pytest.mark.parametrize(
+    "value",
+    ["ten", "", [], ["a"], [np.arange(2)], np.arange(0), np.arange(40), np.ones(2), -1, math.nan],
+)
+def test_a_value_of_another_type_is_refused_by_its_key_on_one_line(key, value):
+    with pytest.raises(ValueError, match=rf"^{key} must be [^\n]{{5,200}}$"):
         ModelConfig.from_metadata(tiny.METADATA | {key: value})
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tiny
+from membound.maths.rotary import rotary_table
 from membound.model.weights import load_weights, tensor_shapes
 
 
@@ -66,7 +67,7 @@ def test_everything_is_float32():
     arrays = [weights.embedding, weights.norm, weights.head]
     arrays += [value for layer in weights.layers for value in vars(layer).values()]
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
-    assert weights.rotations.dtype == np.complex64
+    assert weights.rotations([5]).dtype == np.complex64
 
 
 def test_a_missing_tensor_is_named_with_its_shape():
@@ -83,8 +84,24 @@ def test_a_misshapen_tensor_is_named_with_both_shapes():
         load_weights(gguf)
 
 
+def test_more_layers_than_the_file_has_tensors_are_refused_before_they_are_named():
+    gguf = tiny.gguf_file()
+    gguf.metadata["llama.block_count"] = 10**6
+    with pytest.raises(ValueError, match=r"llama.block_count is 1000000, the file has 29"):
+        load_weights(gguf)
+
+
+def test_a_long_context_takes_no_memory_before_it_is_used():
+    gguf = tiny.gguf_file()
+    gguf.metadata["llama.context_length"] = 2**40
+    weights = load_weights(gguf)
+    assert np.array_equal(weights.rotations([3, 5]), rotary_table(6, 8, 10_000.0)[[3, 5]])
+
+
 def test_a_tensor_without_a_place_is_refused():
     gguf = tiny.gguf_file()
     gguf.tensors["blk.0.attn_q.bias"] = np.zeros(48, np.float32)
-    with pytest.raises(ValueError, match=r"3-layer Llama has no place for blk\.0\.attn_q\.bias"):
+    with pytest.raises(
+        ValueError, match=r"3-layer Llama has no place for \['blk\.0\.attn_q\.bias'\]"
+    ):
         load_weights(gguf)

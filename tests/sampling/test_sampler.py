@@ -12,6 +12,12 @@ def test_greedy_takes_the_largest_and_of_equals_the_lowest():
     assert greedy(np.float32([1, 5, 2, 5])) == 1
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_greedy_does_not_choose_where_a_weight_was_broken(wrong):
+    with pytest.raises(ValueError, match=f"must be a finite number, got {wrong}"):
+        Sampler(temperature=0)(np.float32([1, wrong, 2]))
+
+
 @pytest.mark.parametrize(
     ("sampler", "expected"),
     [

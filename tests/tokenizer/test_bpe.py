@@ -182,6 +182,25 @@ def test_metadata_that_are_missing_or_of_another_type_are_refused_by_their_key(k
         Tokenizer.from_metadata(GOOD | {f"tokenizer.ggml.{key}": value})
 
 
+@pytest.mark.parametrize("types", [np.full(1, np.inf), np.ones(1, bool)])
+def test_types_that_are_no_whole_numbers_are_refused(types):
+    with pytest.raises(ValueError, match="token types must be whole numbers, not array"):
+        Tokenizer.from_metadata(GOOD | {"tokenizer.ggml.token_type": types})
+
+
+@pytest.mark.parametrize("key", ["bos", "eos"])
+@pytest.mark.parametrize("value", [1, -1, 0.0, True, "a", [0], np.zeros(40)])
+def test_an_id_that_the_vocabulary_does_not_have_is_refused_on_one_line(key, value):
+    with pytest.raises(ValueError, match=rf"^{key}_id must be an id from 0 to 0, not [^\n]*$"):
+        Tokenizer.from_metadata(GOOD | {f"tokenizer.ggml.{key}_token_id": value})
+
+
+@pytest.mark.parametrize("value", [np.array([], str), np.zeros(40), ["gpt2"] * 40])
+def test_a_kind_that_is_no_text_is_refused_on_one_line(value):
+    with pytest.raises(ValueError, match=r"^tokenizer\.ggml\.model must be [^\n]{0,200}$"):
+        Tokenizer.from_metadata(GOOD | {"tokenizer.ggml.model": value})
+
+
 @pytest.mark.parametrize("key", ["tokens", "merges"])
 def test_tokens_and_merges_that_are_arrays_are_refused(key):
     with pytest.raises(ValueError, match="tokens and merges must be strings"):

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from membound.cost.spec import ModelSpec
+from membound.quoted import quote
 
 # model_type: the architecture in GGUF's names, and what the class fills in.
 FAMILIES = MappingProxyType(
@@ -69,7 +70,7 @@ def read_config_json(path: Path) -> ModelSpec:
     """The shapes in a config.json; a file that is not one raises `ValueError`."""
     try:
         config = json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{path} must hold one JSON object, got {type(config).__name__}")
@@ -83,11 +84,11 @@ def config_spec(config: Mapping[str, Any], name: str, source: str = "config.json
         outer = {key: config[key] for key in ("tie_word_embeddings",) if key in config}
         config = outer | dict(text)
     kind = config.get("model_type")
-    kind = SAME_LAYERS.get(kind, kind)
+    kind = SAME_LAYERS.get(kind, kind) if isinstance(kind, str) else quote(kind)
     if kind not in FAMILIES:
         raise ValueError(
             f"model_type must be one of {', '.join(FAMILIES)}, whose layers are known here; got "
-            f"{kind!r}"
+            f"{quote(config.get('model_type'))}"
         )
     architecture, defaults = FAMILIES[kind]
     keys = defaults | {key: value for key, value in config.items() if value is not None}
@@ -112,10 +113,12 @@ def config_spec(config: Mapping[str, Any], name: str, source: str = "config.json
     return ModelSpec(**fields)
 
 
-def _number(keys: Mapping[str, Any], key: str, default: int | None = None) -> int:
+def _number(
+    keys: Mapping[str, Any], key: str, default: int | None = None, *, least: int = 1
+) -> int:
     value = keys.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{key} must be a whole number from 1, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{key} must be a whole number from {least}, got {quote(value)}")
     return value
 
 
@@ -141,16 +144,16 @@ def _windows(keys: Mapping[str, Any], kind: str) -> dict[str, int]:
     num_layers, window = _number(keys, "num_hidden_layers"), keys.get("sliding_window", 0)
     types = keys.get("layer_types")
     if types is not None:
-        if len(types) != num_layers:
+        if not isinstance(types, list) or len(types) != num_layers:
             raise ValueError(
                 f"layer_types must name {num_layers} layers, as num_hidden_layers says: got "
-                f"{len(types)}"
+                f"{len(types) if isinstance(types, list) else quote(types)}"
             )
-        other = sorted(set(types) - {"full_attention", "sliding_attention"})
+        other = [kind for kind in types if kind not in ("full_attention", "sliding_attention")]
         if other:
             raise ValueError(
                 "layer_types must be full_attention or sliding_attention, the two whose cache is "
-                f"known here: got {', '.join(other)}"
+                f"known here: got {quote(other[0])}"
             )
         sliding = types.count("sliding_attention")
     elif not window or kind in ("llama", "deepseek_v2", "deepseek_v3"):
@@ -160,7 +163,8 @@ def _windows(keys: Mapping[str, Any], kind: str) -> dict[str, int]:
     elif kind in ("gemma2", "gpt_oss"):  # they alternate, a window first
         sliding = num_layers - num_layers // 2
     elif kind in ("qwen2", "qwen3", "qwen3_moe"):
-        first = keys.get("max_window_layers", 28) if keys.get("use_sliding_window") else num_layers
+        slides = keys.get("use_sliding_window")
+        first = _number(keys, "max_window_layers", 28, least=0) if slides else num_layers
         sliding = max(0, num_layers - first)
     else:
         sliding = num_layers
@@ -180,7 +184,7 @@ def _experts(keys: Mapping[str, Any]) -> dict[str, Any]:
             "mlp_only_layers are not known here"
         )
     if keys.get("moe_layer_freq", 1) != 1:
-        raise ValueError(f"moe_layer_freq must be 1, got {keys['moe_layer_freq']!r}")
+        raise ValueError(f"moe_layer_freq must be 1, got {quote(keys['moe_layer_freq'])}")
     return {
         "num_experts": count,
         "experts_per_token": _number(keys, "num_experts_per_tok"),

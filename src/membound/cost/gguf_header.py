@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from membound.cost.spec import ARCHITECTURES, ModelSpec
 from membound.cost.tensors import Tensor
 from membound.cost.weights import Weights, sum_weights
 from membound.gguf.reader import GGUFFile, read_gguf
+from membound.quoted import quote
 
 # Where the file does not say which layers slide: each Nth is full (src/models/*.cpp).
 FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2}
@@ -33,15 +36,14 @@ def header_spec(file: GGUFFile, name: str) -> ModelSpec:
     """The shapes that the metadata fixes; a missing or unusable key is named."""
     metadata = file.metadata
     architecture = metadata.get("general.architecture")
-    if architecture not in ARCHITECTURES:
+    if not (isinstance(architecture, str) and architecture in ARCHITECTURES):
         raise ValueError(
             f"general.architecture must be one of {', '.join(ARCHITECTURES)}, whose layers are "
-            f"known here; got {architecture!r}"
+            f"known here; got {quote(architecture)}"
         )
-    if metadata.get("split.count", 1) > 1:
-        raise ValueError(
-            f"a model must be in one file to be added up; this is one of {metadata['split.count']}"
-        )
+    num_files = _number(metadata, "split.count", 1, least=0)
+    if num_files > 1:
+        raise ValueError(f"a model must be in one file to be added up; this is one of {num_files}")
     if "token_embd.weight" not in file.tensors:
         raise ValueError("the file has no token_embd.weight, which every model here needs")
     keys = {
@@ -50,9 +52,11 @@ def header_spec(file: GGUFFile, name: str) -> ModelSpec:
         if key.startswith(f"{architecture}.")
     }
     num_heads, hidden = _number(keys, "attention.head_count"), _number(keys, "embedding_length")
-    nextn = keys.get("nextn_predict_layers", 0)  # they draft, and are not counted as layers
+    # Layers that draft are not counted as layers.
+    nextn = _number(keys, "nextn_predict_layers", 0, least=0)
+    given = metadata.get("general.name")
     fields = {
-        "name": str(metadata.get("general.name", name)),
+        "name": given if isinstance(given, str) and given.isprintable() else name,
         "architecture": architecture,
         "vocab_size": file.tensors["token_embd.weight"].shape[0],
         "hidden_size": hidden,
@@ -70,16 +74,19 @@ def header_spec(file: GGUFFile, name: str) -> ModelSpec:
     return ModelSpec(**fields | _latent(keys) | _windows(keys, architecture) | _experts(keys))
 
 
-def _number(keys: Mapping[str, Any], key: str, default: int | None = None) -> int:
+def _number(
+    keys: Mapping[str, Any], key: str, default: int | None = None, *, least: int = 1
+) -> int:
     value = keys.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{key} must be a whole number from 1, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{key} must be a whole number from {least}, got {quote(value)}")
     return value
 
 
 def _intermediate_size(keys: Mapping[str, Any]) -> int:
-    size = keys.get("feed_forward_length") or keys.get("expert_feed_forward_length")
-    return _number({"feed_forward_length": size}, "feed_forward_length")
+    if _number(keys, "feed_forward_length", 0, least=0) or "expert_feed_forward_length" not in keys:
+        return _number(keys, "feed_forward_length")
+    return _number(keys, "expert_feed_forward_length")
 
 
 def _latent(keys: Mapping[str, Any]) -> dict[str, int]:
@@ -91,31 +98,32 @@ def _latent(keys: Mapping[str, Any]) -> dict[str, int]:
         "head_dim": _number(keys, "attention.key_length_mla"),
         "value_dim": _number(keys, "attention.value_length_mla"),
         "kv_lora_rank": _number(keys, "attention.kv_lora_rank"),
-        "q_lora_rank": keys.get("attention.q_lora_rank", 0),
+        "q_lora_rank": _number(keys, "attention.q_lora_rank", 0, least=0),
         "rope_head_dim": _number(keys, "rope.dimension_count"),
     }
 
 
 def _windows(keys: Mapping[str, Any], architecture: str) -> dict[str, int]:
-    window = keys.get("attention.sliding_window", 0)
+    window = _number(keys, "attention.sliding_window", 0, least=0)
     if architecture not in FULL_EVERY or not window:
         return {}
     num_layers = _number(keys, "block_count")
-    pattern = keys.get("attention.sliding_window_pattern", FULL_EVERY[architecture])
-    if isinstance(pattern, int):
-        sliding = sum(layer % pattern < pattern - 1 for layer in range(num_layers))
+    pattern = keys.get("attention.sliding_window_pattern")
+    if isinstance(pattern, np.ndarray):  # a flag for each layer
+        sliding = int(np.count_nonzero(pattern))
     else:
-        sliding = sum(bool(flag) for flag in pattern)
+        every = _number(keys, "attention.sliding_window_pattern", FULL_EVERY[architecture])
+        sliding = num_layers - num_layers // every
     return {"window": window, "num_window_layers": sliding}
 
 
 def _experts(keys: Mapping[str, Any]) -> dict[str, int]:
-    if not keys.get("expert_count"):
+    if not _number(keys, "expert_count", 0, least=0):
         return {}
     return {
         "num_experts": _number(keys, "expert_count"),
         "experts_per_token": _number(keys, "expert_used_count"),
         "expert_size": _number(keys, "expert_feed_forward_length", keys.get("feed_forward_length")),
-        "num_shared_experts": keys.get("expert_shared_count", 0),
-        "num_dense_layers": keys.get("leading_dense_block_count", 0),
+        "num_shared_experts": _number(keys, "expert_shared_count", 0, least=0),
+        "num_dense_layers": _number(keys, "leading_dense_block_count", 0, least=0),
     }

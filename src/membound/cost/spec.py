@@ -4,9 +4,11 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from membound.model.config import ModelConfig
+from membound.quoted import quote
 
 # By GGUF's names; what sets them apart here is their small tensors: norms and biases.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3", "deepseek2", "gpt-oss")
+MOST_LAYERS = 10_000  # ours: tensors are made for each, and a file can claim any number
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ModelSpec:
                 f"architecture must be one of {', '.join(ARCHITECTURES)}, got {self.architecture!r}"
             )
         self._check_numbers()
+        if self.num_layers > MOST_LAYERS:
+            raise ValueError(f"num_layers must be at most {MOST_LAYERS}, got {self.num_layers}")
         if not self.value_dim:
             object.__setattr__(self, "value_dim", self.head_dim)
         if self.num_heads % self.num_kv_heads:
@@ -85,7 +89,7 @@ class ModelSpec:
             if field.type is not int:
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
-                raise ValueError(f"{field.name} must be a whole number, got {value!r}")
+                raise ValueError(f"{field.name} must be a whole number, got {quote(value)}")
             if value < 0 or (value == 0 and field.default != 0):
                 raise ValueError(f"{field.name} must be positive, got {value}")
 

@@ -130,7 +130,7 @@ def step(
     """Process the token that follows those in `cache`, a new array for every result."""
     config, eps = weights.config, weights.config.norm_eps
     check_tokens(config, [token_id], cache.num_tokens)
-    rotations = weights.rotations[cache.num_tokens]
+    rotations = weights.rotations(cache.num_tokens)
     x = weights.embedding[[token_id]]
     for index, layer in enumerate(weights.layers):
         h = rms_norm(x, layer.attn_norm, eps)

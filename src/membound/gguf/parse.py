@@ -24,6 +24,7 @@ from membound.gguf.spec import (
     TensorInfo,
     ValueType,
 )
+from membound.quoted import quote
 
 MIN_PAIR_BYTES = 8 + 4 + 1  # an empty key, a type, one byte of value
 MIN_TENSOR_INFO_BYTES = 8 + 4 + 8 + 4 + 8  # an empty name, num_dims, one dim, a type, an offset
@@ -86,11 +87,12 @@ def parse_metadata(cursor: Cursor, num_pairs: int) -> tuple[dict[str, Value], di
     for _ in range(num_pairs):
         start = cursor.offset
         key = cursor.short_string(MAX_KEY_BYTES, "a metadata key")
+        shown = quote(key)
         if key in metadata:
-            raise cursor.error(f"the key {key!r} comes twice", start)
-        value_types[key] = cursor.value_type(repr(key))
+            raise cursor.error(f"the key {shown} comes twice", start)
+        value_types[key] = cursor.value_type(shown)
         start = cursor.offset
-        metadata[key] = cursor.value(value_types[key], repr(key))
+        metadata[key] = cursor.value(value_types[key], shown)
         if key == ALIGNMENT_KEY:
             check_alignment(cursor, metadata[key], value_types[key], start)
     return metadata, value_types
@@ -100,7 +102,7 @@ def check_alignment(cursor: Cursor, alignment: Value, value_type: ValueType, sta
     """`general.alignment` must be a power of two, stored as uint32."""
     if value_type is not ValueType.UINT32 or alignment.bit_count() != 1:
         raise cursor.error(
-            f"{ALIGNMENT_KEY} must be a power of two as uint32, not {alignment} "
+            f"{ALIGNMENT_KEY} must be a power of two as uint32, not {quote(alignment)} "
             f"as {value_type.name.lower()}",
             start,
         )

@@ -54,16 +54,19 @@ def write_gguf(
 
     Tensors are loaded one by one, in order, so only one has to be in memory. `value_types` says how
     to store a value whose Python type leaves a choice. `metadata["general.alignment"]` aligns the
-    tensors. Whatever fails, a file that was at `path` stays as it was.
+    tensors. Whatever fails, a file that was at `path` stays as it was. A link there stays a link to
+    the new file; what is no file, such as /dev/null, is refused.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():  # replacing it would take it from everyone
+        raise ValueError(f"{path} is not a regular file: write to another path")
     alignment = metadata.get(ALIGNMENT_KEY, DEFAULT_ALIGNMENT)
     front = encode_front(metadata, tensors, value_types, alignment)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     file = part.open("xb")
     try:
         with file:
-            write_padded(file, front, alignment)
+            write_padded(file, front, alignment if tensors else 1)
             for tensor in tensors:
                 write_padded(file, check_bytes(tensor, load(tensor.name)), alignment)
         part.replace(path)

@@ -14,17 +14,23 @@ j with j + head_dim/2; llama.cpp's converter reorders the rows of its query and 
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from membound.arrays import Complex64, Float32
 
 
 def rotary_table(num_positions: int, head_dim: int, base: float) -> Complex64:
     """Return the unit rotations of positions 0, 1, ...: (num_positions, head_dim / 2)."""
+    return rotations_at(np.arange(num_positions), head_dim, base)
+
+
+def rotations_at(positions: ArrayLike, head_dim: int, base: float) -> Complex64:
+    """Return the unit rotations of `positions` (seq_len,): (seq_len, head_dim / 2)."""
     if head_dim % 2:
         raise ValueError(f"head_dim must be even to split into pairs, got {head_dim}")
     # The angles in float64: a float32 angle of 8000 radians is off by up to 2e-4.
     frequencies = float(base) ** (-np.arange(0, head_dim, 2) / head_dim)
-    angles = np.outer(np.arange(num_positions), frequencies)
+    angles = np.outer(positions, frequencies)
     return np.exp(1j * angles).astype(np.complex64)
 
 

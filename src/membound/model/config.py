@@ -3,9 +3,12 @@
 Key names: docs/gguf.md@ggml, section "LLM".
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+from membound.quoted import quote
 
 ARCHITECTURE = "llama"
 
@@ -28,8 +31,8 @@ class ModelConfig:
     def __post_init__(self):
         for name, value in vars(self).items():
             if name not in ("rope_base", "norm_eps") and not isinstance(value, int):
-                raise ValueError(f"{name} must be a whole number, got {value!r}")
-            if not value > 0:
+                raise ValueError(f"{name} must be a whole number, got {quote(value)}")
+            if not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive, got {value}")
         if self.num_heads % self.num_kv_heads:
             raise ValueError(
@@ -53,48 +56,71 @@ class ModelConfig:
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
         """Read the sizes of a Llama-architecture model; a missing or unusable key is named."""
         architecture = metadata.get("general.architecture")
-        if architecture != ARCHITECTURE:
+        if not (isinstance(architecture, str) and architecture == ARCHITECTURE):
             raise ValueError(
                 f"general.architecture must be {ARCHITECTURE!r}, the only one this library "
-                f"computes: got {architecture!r}"
+                f"computes: got {quote(architecture)}"
             )
         scaling = metadata.get("llama.rope.scaling.type", "none")
-        if scaling != "none":
-            raise ValueError(f"llama.rope.scaling.type must be 'none', got {scaling!r}")
+        if not (isinstance(scaling, str) and scaling == "none"):
+            raise ValueError(f"llama.rope.scaling.type must be 'none', got {quote(scaling)}")
 
-        num_heads = _required(metadata, "llama.attention.head_count")
-        hidden_size = _required(metadata, "llama.embedding_length")
+        num_heads = _whole(metadata, "llama.attention.head_count")
+        hidden_size = _whole(metadata, "llama.embedding_length")
         return cls(
-            vocab_size=len(_required(metadata, "tokenizer.ggml.tokens")),
+            vocab_size=_count(metadata, "tokenizer.ggml.tokens"),
             hidden_size=hidden_size,
-            intermediate_size=_required(metadata, "llama.feed_forward_length"),
-            num_layers=_required(metadata, "llama.block_count"),
+            intermediate_size=_whole(metadata, "llama.feed_forward_length"),
+            num_layers=_whole(metadata, "llama.block_count"),
             num_heads=num_heads,
-            num_kv_heads=metadata.get("llama.attention.head_count_kv", num_heads),
+            num_kv_heads=_whole(metadata, "llama.attention.head_count_kv", num_heads),
             head_dim=_head_dim(metadata, hidden_size, num_heads),
-            context_length=_required(metadata, "llama.context_length"),
-            rope_base=metadata.get("llama.rope.freq_base", 10_000.0),
-            norm_eps=_required(metadata, "llama.attention.layer_norm_rms_epsilon"),
+            context_length=_whole(metadata, "llama.context_length"),
+            rope_base=_positive(metadata, "llama.rope.freq_base", 10_000.0),
+            norm_eps=_positive(metadata, "llama.attention.layer_norm_rms_epsilon"),
         )
 
 
-def _required(metadata: Mapping[str, Any], key: str) -> Any:
-    if key not in metadata:
+def _read(metadata: Mapping[str, Any], key: str, default: Any = None) -> Any:
+    if key not in metadata and default is None:
         raise ValueError(f"the metadata has no {key}, which a {ARCHITECTURE} model needs")
-    return metadata[key]
+    return metadata.get(key, default)
+
+
+def _whole(metadata: Mapping[str, Any], key: str, default: int | None = None) -> int:
+    value = _read(metadata, key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{key} must be a whole number from 1, got {quote(value)}")
+    return value
+
+
+def _positive(metadata: Mapping[str, Any], key: str, default: float | None = None) -> float:
+    value = _read(metadata, key, default)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and 0 < value < math.inf):
+        raise ValueError(f"{key} must be a positive number, got {quote(value)}")
+    return value
+
+
+def _count(metadata: Mapping[str, Any], key: str) -> int:
+    value = _read(metadata, key)
+    if not isinstance(value, list):
+        raise ValueError(f"{key} must be a list of strings, got {quote(value)}")
+    return len(value)
 
 
 def _head_dim(metadata: Mapping[str, Any], hidden_size: int, num_heads: int) -> int:
     """The width of a head; a model whose keys, values or rotation differ in it is refused."""
-    head_dim = metadata.get("llama.attention.key_length")
-    if head_dim is None:
-        if hidden_size % max(num_heads, 1):
+    if "llama.attention.key_length" in metadata:
+        head_dim = _whole(metadata, "llama.attention.key_length")
+    else:
+        if hidden_size % num_heads:
             raise ValueError(
                 f"llama.embedding_length must split evenly into llama.attention.head_count heads "
                 f"where no llama.attention.key_length is given: got {hidden_size} and {num_heads}"
             )
-        head_dim = hidden_size // max(num_heads, 1)
+        head_dim = hidden_size // num_heads
     for key in ("llama.attention.value_length", "llama.rope.dimension_count"):
-        if metadata.get(key, head_dim) != head_dim:
+        if _whole(metadata, key, head_dim) != head_dim:
             raise ValueError(f"{key} must equal the head_dim {head_dim}, got {metadata[key]}")
     return head_dim

@@ -66,9 +66,9 @@ class FastDecoder:
         weights, h, delta, qkv = self._weights, self._h, self._delta, self._qkv
         position = cache.num_tokens
         known = type(token_id) is int and 0 <= token_id < len(weights.embedding)
-        if not (known and position < len(weights.rotations)):
+        if not (known and position < weights.config.context_length):
             check_tokens(weights.config, [token_id], position)  # which says what is wrong, if it is
-        rotations = weights.rotations[position] * self._scales
+        rotations = weights.rotations(position) * self._scales
         x = weights.embedding[token_id].copy()
         with np.errstate(over="ignore"):  # of exp(-gate), in _activate; entered once, for it costs
             for index, layer in enumerate(weights.layers):

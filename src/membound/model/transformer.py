@@ -78,7 +78,7 @@ def hidden_states(
     """
     eps = weights.config.norm_eps
     x = weights.embedding[np.asarray(token_ids)]
-    rotations = weights.rotations[positions]
+    rotations = weights.rotations(positions)
     for index, layer in enumerate(weights.layers):
         h = rms_norm(x, layer.attn_norm, eps)
         x = x + attention_part(h, layer, rotations, lambda *qkv, i=index: attend(i, *qkv), multiply)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from membound.arrays import Complex64, Float32, aligned_empty
 from membound.gguf.reader import GGUFFile
-from membound.maths.rotary import rotary_table
+from membound.maths.rotary import rotations_at
 from membound.model.config import ModelConfig
+from membound.quoted import quote
 
 # The matrices that lie in memory as (in, out); `fast` says which product reads which.
 IN_OUT = frozenset({"gate_up", "head"})
@@ -52,7 +54,13 @@ class Weights:
     layers: tuple[LayerWeights, ...]
     norm: Float32
     head: Float32  # (vocab_size, hidden_size)
-    rotations: Complex64  # (context_length, head_dim / 2)
+
+    def rotations(self, positions: ArrayLike) -> Complex64:
+        """The rotations of queries and keys at `positions` (seq_len,): (seq_len, head_dim / 2).
+
+        Made when they are asked for: a table of the whole context is as large as a file says it is.
+        """
+        return rotations_at(positions, self.config.head_dim, self.config.rope_base)
 
     @property
     def bytes_read_per_token(self) -> int:
@@ -87,6 +95,10 @@ def tensor_shapes(config: ModelConfig, *, tied: bool) -> dict[str, tuple[int, ..
 def load_weights(gguf: GGUFFile) -> Weights:
     """Read a Llama-family model; a missing, misshapen or unknown tensor is named."""
     config = ModelConfig.from_metadata(gguf.metadata)
+    if config.num_layers > len(gguf.tensors):  # before a name is made for each of their tensors
+        raise ValueError(
+            f"llama.block_count is {config.num_layers}, the file has {len(gguf.tensors)} tensors"
+        )
     tied = "output.weight" not in gguf.tensors
     expected = tensor_shapes(config, tied=tied)
     for name, shape in expected.items():
@@ -97,7 +109,7 @@ def load_weights(gguf: GGUFFile) -> Weights:
     # A bias, or a table of rotary factors, would change every logit if it were passed over.
     unknown = sorted(set(gguf.tensors) - set(expected))
     if unknown:
-        raise ValueError(f"a {config.num_layers}-layer Llama has no place for {', '.join(unknown)}")
+        raise ValueError(f"a {config.num_layers}-layer Llama has no place for {quote(unknown)}")
     return arrange(config, gguf.tensor, tied=tied)
 
 
@@ -145,7 +157,6 @@ def arrange(config: ModelConfig, tensor: Callable[[str], Float32], *, tied: bool
         layers=layers,
         norm=tensor("output_norm.weight"),
         head=head,
-        rotations=rotary_table(config.context_length, config.head_dim, config.rope_base),
     )
 
 

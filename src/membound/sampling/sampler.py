@@ -18,8 +18,14 @@ from membound.sampling.filters import keep_top_k, keep_top_p
 
 
 def greedy(logits: Float32) -> int:
-    """Return the id of the largest of `logits` (vocab_size,); of equals, the lowest."""
-    return int(np.argmax(logits))
+    """Return the id of the largest of `logits` (vocab_size,); of equals, the lowest.
+
+    Where the largest is no finite number, or one is NaN, there is none to choose: `ValueError`.
+    """
+    token_id = int(np.argmax(logits))  # the first NaN, if there is one
+    if not math.isfinite(logits[token_id]):
+        raise ValueError(f"the largest logit must be a finite number, got {logits[token_id]}")
+    return token_id
 
 
 def draw(probabilities: Float32, rng: np.random.Generator) -> int:

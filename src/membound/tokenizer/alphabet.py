@@ -7,6 +7,8 @@ a space reads "Ġ". (`bytes_to_unicode` in encoder.py of openai/gpt-2)
 
 from types import MappingProxyType
 
+from membound.quoted import quote
+
 PRINTABLE = (*range(33, 127), *range(161, 173), *range(174, 256))
 HIDDEN = tuple(byte for byte in range(256) if byte not in PRINTABLE)
 
@@ -26,5 +28,5 @@ def from_alphabet(text: str) -> bytes:
     """The bytes that `text` spells; `ValueError` for a character outside the alphabet."""
     strangers = [char for char in text if ord(char) not in CHAR_TO_BYTE]
     if strangers:
-        raise ValueError(f"{strangers[0]!r} in {text!r} stands for no byte")
+        raise ValueError(f"{strangers[0]!r} in {quote(text)} stands for no byte")
     return text.translate(CHAR_TO_BYTE).encode("latin-1")

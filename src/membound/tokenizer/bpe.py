@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from membound.quoted import quote
 from membound.tokenizer.alphabet import from_alphabet, to_alphabet
 from membound.tokenizer.merges import merge, read_merges
 from membound.tokenizer.pieces import PIECES, cut_out
@@ -49,11 +50,21 @@ class Tokenizer:
         eos_id: int | None = None,
     ):
         if pre not in PIECES:
-            raise ValueError(f"the pre-tokeniser must be one of {', '.join(PIECES)}, not {pre!r}")
+            raise ValueError(
+                f"the pre-tokeniser must be one of {', '.join(PIECES)}, not {quote(pre)}"
+            )
         if not all(isinstance(token, str) for token in (*vocabulary, *merges)):
             raise ValueError("tokens and merges must be strings")
         if len(token_types) != len(vocabulary):
             raise ValueError(f"{len(vocabulary)} tokens need as many types, not {len(token_types)}")
+        if np.asarray(token_types).dtype.kind not in "iu":
+            raise ValueError(f"token types must be whole numbers, not {quote(token_types)}")
+        for name, token_id in (("bos_id", bos_id), ("eos_id", eos_id)):
+            whole = isinstance(token_id, int) and not isinstance(token_id, bool)
+            if token_id is not None and not (whole and 0 <= token_id < len(vocabulary)):
+                raise ValueError(
+                    f"{name} must be an id from 0 to {len(vocabulary) - 1}, not {quote(token_id)}"
+                )
         self.vocabulary = vocabulary
         self.bos_id = bos_id
         self.eos_id = eos_id
@@ -69,8 +80,10 @@ class Tokenizer:
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
         """The tokenizer that a GGUF file's metadata describes; `ValueError` for another kind."""
         model = metadata.get("tokenizer.ggml.model")
-        if model != "gpt2":
-            raise ValueError(f"tokenizer.ggml.model must be 'gpt2' (byte-level BPE), not {model!r}")
+        if not (isinstance(model, str) and model == "gpt2"):
+            raise ValueError(
+                f"tokenizer.ggml.model must be 'gpt2' (byte-level BPE), not {quote(model)}"
+            )
         for key, kind in NEEDED:
             if not isinstance(metadata.get(key), kind):
                 raise ValueError(f"the metadata need {key} as {kind.__name__}")

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
+from membound.quoted import quote
+
 Pair = tuple[int, int]
 MergeList = Mapping[Pair, tuple[int, int]]  # (left, right) -> (rank, merged)
 Tokens = list[int | None]  # None: a byte that the vocabulary has no token for; nothing joins it
@@ -19,7 +21,7 @@ def read_merges(merges: Sequence[str], ids: Mapping[str, int]) -> MergeList:
     for rank, text in enumerate(merges):
         left, _, right = text.partition(" ")
         if left not in ids or right not in ids or left + right not in ids:
-            raise ValueError(f"merge {rank}, {text!r}, is not two tokens that join to a third")
+            raise ValueError(f"merge {rank}, {quote(text)}, is not two tokens that join to a third")
         read[ids[left], ids[right]] = (rank, ids[left + right])
     return read
 
