@@ -629,7 +629,7 @@ contexts = 2 ** np.arange(9, 18)
 lines = {
     "Llama-2-7B": (WITHOUT, "-", per_token["Llama-2-7B"] * contexts),
     "Llama-3.1-8B": (SERIES[0], "-", per_token["Llama-3.1-8B"] * contexts),
-    "the same, Q4_0": (SERIES[0], "--", stored["Q4_0"] * contexts),
+    "Llama-3.1-8B, Q4_0": (SERIES[0], "--", stored["Q4_0"] * contexts),
     "DeepSeek-V3": (SERIES[2], "-", mla_bytes * contexts),
     "gpt-oss-20b": (
         SERIES[1],
