@@ -93,7 +93,7 @@ common = [
 
 
 def of(model, weights, device, gpus, context, concurrency):
-    """One row: everything but these is as the calculator has it at first."""
+    """One row: all else is as the calculator has it at first, or llama.cpp."""
     numbers = {"gpus": gpus, "context": context, "concurrency": concurrency}
     return estimate(
         case(
@@ -101,7 +101,7 @@ def of(model, weights, device, gpus, context, concurrency):
             weights,
             "f16",
             find_device(device),
-            "vllm",
+            "llama.cpp" if weights == "Q4_K_M" else "vllm",
             **{name: float(number) for name, number in numbers.items()},
         )
     )

@@ -271,11 +271,34 @@ def test_a_number_that_cannot_be_is_told_kindly_and_the_last_one_stays(
         ({"model": "nonsense", "gpus": "x"}, "It fits"),
         ({"device": "l4"}, "It does not fit"),
         ({"device": "m4-max"}, "It fits"),
+        ({"kv": "q8_0"}, "vllm has no cache in q8_0: choose f16, fp8, or another engine"),
+        ({"context": 131_072, "concurrency": 65_536}, "Of this context 3 fit. No group"),
+        (
+            {"model": "deepseek-v3", "weights": "fp8", "device": "h200-sxm", "gpus": 8}
+            | {"context": 32_768, "concurrency": 64},
+            "3 groups as large as this one",
+        ),
+        (
+            {"model": "gemma-3-27b", "weights": "Q4_K_M", "device": "rtx-4090"}
+            | {"engine": "llama.cpp", "context": 131_072, "concurrency": 1},
+            "not one fits, but 1 of 90,624 tokens. llama.cpp can share whole layers",
+        ),
     ],
 )
 def test_each_state_has_a_sentence(page: Page, home: str, state: dict, words: str):
     choose(page, home, **state)
     assert words in page.locator(".verdict").text_content()
+
+
+def test_thousands_may_be_set_apart_as_the_page_sets_them(page: Page, home: str):
+    choose(page, home)
+    for typed, number in (("16,384", 16_384), ("1 024", 1024), ("65，536", 65_536)):
+        page.fill("[name=context]", typed)
+        assert page.locator("#told-context").text_content() == ""
+        assert gathered(page)["context"] == number
+    for name, typed in (("context", "8,19"), ("price_per_hour", "2,500")):
+        page.fill(f"[name={name}]", typed)
+        assert "fits here" in page.locator(f"#told-{name}").text_content()
 
 
 def test_where_nothing_fits_it_says_what_would(page: Page, home: str):
@@ -314,8 +337,9 @@ def test_without_javascript_the_table_has_python_s_numbers(browser: Browser, hom
             float(text.replace(",", "")) for text in cells[2].split("\u00a0×\u00a0")
         )
         load = {"gpus": float(gpus), "concurrency": concurrency, "context": context}
+        engine = "llama.cpp" if weights == "Q4_K_M" else "vllm"
         found = estimate(
-            case(find_model(model), weights, "f16", find_device(device), "vllm", **load)
+            case(find_model(model), weights, "f16", find_device(device), engine, **load)
         )
         assert cells[3:] == [
             f"{found['memory']['total'] / GIB:.1f}",

@@ -58,11 +58,17 @@ function usual(name) {
   return { ...data.start, ...data.engines[state.engine], ...device.inputs, ...model.inputs }[name];
 }
 
+/** A number as it is typed; a whole one may have its thousands set apart, as this page has them. */
+function parse(text, isWhole) {
+  const grouped = isWhole && /^\d{1,3}([,，\s]\d{3})+$/.test(text.trim());
+  return text.trim() === "" ? NaN : Number(grouped ? text.replace(/[,，\s]/g, "") : text);
+}
+
 /** The number in a field; a bad one is told of, and the last good one used. */
 function value(name, told) {
   if (!Object.hasOwn(state, name)) return usual(name);
   const { words: label, least, most, whole: isWhole } = fields[name];
-  const typed = state[name].trim() === "" ? NaN : Number(state[name]);
+  const typed = parse(state[name], isWhole);
   if (typed >= least && typed <= most && (!isWhole || Number.isInteger(typed))) return (good[name] = typed);
   told[name] = fill(isWhole ? words.whole : words.number, { name: label, least: whole(least), most: whole(most) });
   return good[name] ?? usual(name);
@@ -172,8 +178,9 @@ function show(typedIn) {
 function answer(inputs) {
   const verdict = host.querySelector(".verdict"), result = host.querySelector(".result");
   try {
-    const why = refusal(inputs);
-    const shown = { limit: whole(inputs.context_limit), context: whole(inputs.context), heads: inputs.heads, kv_heads: inputs.kv_heads, gpus: inputs.gpus };
+    const caches = data.engine_caches[state.engine];
+    const why = caches.includes(state.kv) ? refusal(inputs) : "kv";
+    const shown = { engine: state.engine, kv: state.kv, caches: caches.join(", "), limit: whole(inputs.context_limit), context: whole(inputs.context), heads: inputs.heads, kv_heads: inputs.kv_heads, gpus: inputs.gpus };
     if (why) {
       verdict.textContent = fill(words[why] ?? words[`${why}-refused`], shown);
       return result.replaceChildren();
@@ -193,12 +200,25 @@ function sentence(found, inputs) {
   const values = {
     total: gib(memory.total), memory: gib(memory.memory), free: gib(memory.free), missing: gib(-memory.free),
     batch: whole(found.largest_concurrency), concurrency: whole(inputs.concurrency), longest: whole(found.longest_context),
-    gpus: found.gpus_needed, share: percent(decode.weights_share), cache_share: percent(decode.cache_share),
+    gpus: found.gpus_needed, replicas: whole(Math.ceil(inputs.concurrency / found.largest_concurrency)), share: percent(decode.weights_share), cache_share: percent(decode.cache_share),
     now: rate(found.tokens_per_s), after: rate(found.changed_per_s),
   };
-  const parts = [found.fits ? "fits" : "fits-not", found.change];
-  if (!found.fits) parts.push(found.gpus_needed ? "enough" : "not-enough");
+  const parts = [found.fits ? "fits" : "fits-not", first(found)];
+  if (!found.fits) parts.push(more(found, inputs));
   return parts.map((part) => fill(words[part], values)).join(locale.startsWith("zh") ? "" : " ");
+}
+
+/** What to change first; where not one request fits, a shorter one may. */
+function first({ change, longest_context: longest }) {
+  if (change === "smaller-weights" && longest) return "shorter";
+  return change === "smaller-cache" && !longest ? "fewer-requests" : change;
+}
+
+/** What more GPUs would do. */
+function more(found, { engine }) {
+  if (found.gpus_needed) return "enough";
+  if (engine === "llama.cpp") return "whole-layers";
+  return found.largest_concurrency ? "replicas" : "not-enough";
 }
 
 function bars({ memory }) {

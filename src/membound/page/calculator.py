@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from membound.cost.inputs import device_inputs, model_inputs, weight_inputs
-from membound.cost.kv import KV_BITS
+from membound.cost.kv import KV_BITS, KV_TYPES
 from membound.cost.options import CACHES, ENGINES, FIXED, OWN_BITS, START, weight_formats
 from membound.cost.spec import ModelSpec
 from membound.cost.tables import Device, devices, models
@@ -78,17 +78,25 @@ WORDS = {
     "heads-refused": "{heads} query heads cannot be shared out evenly over {gpus} GPUs: choose "
     "a number of GPUs that divides them.",
     "kv-heads-refused": "{kv_heads} KV heads and {gpus} GPUs: one must divide the other.",
-    "llama.cpp-gpus": "llama.cpp gives each GPU whole layers, and here each layer is split: "
-    "choose 1 GPU, or another engine.",
+    "llama.cpp-gpus": "By default llama.cpp gives each GPU whole layers, and here each layer is "
+    "split: choose 1 GPU, or another engine.",
+    "kv-refused": "{engine} has no cache in {kv}: choose {caches}, or another engine.",
     "cannot": "These numbers have no answer: {why}.",
     "fits": "It fits: {total} of {memory} on each GPU, {free} to spare.",
     "fits-not": "It does not fit: each GPU lacks {missing}.",
-    "smaller-cache": "The cache is what is too large. {batch} requests of this context fit, or "
-    "{concurrency} requests of {longest} tokens.",
+    "smaller-cache": "The cache is what is too large. Of this context {batch} fit, and "
+    "{concurrency} of {longest} tokens.",
+    "fewer-requests": "The cache is what is too large. Of this context {batch} fit.",
+    "shorter": "The cache is what is too large. Of this context not one fits, but {concurrency} of "
+    "{longest} tokens.",
     "smaller-weights": "Not one request fits beside the weights. Change first: fewer bits a "
     "weight.",
     "enough": "{gpus} such GPUs would hold it.",
     "not-enough": "No number of such GPUs up to 64 that divides the heads would hold it.",
+    "replicas": "No group of such GPUs up to 64 would hold it; {replicas} groups as large as this "
+    "one, each with its share of the requests, would.",
+    "whole-layers": "llama.cpp can share whole layers out over more GPUs, which is not computed "
+    "here.",
     "batch": "Memory binds: {share} % of what a step reads are weights, and they are read once for "
     "all requests. Change first: run more at once. {batch} fit, for {after} tokens/s instead of "
     "{now}.",
@@ -142,6 +150,9 @@ def calculator_data() -> dict[str, Any]:
         "devices": {name: _device(device) for name, device in devices().items()},
         "caches": {name: KV_BITS[name] for name in CACHES},
         "engines": ENGINES,
+        "engine_caches": {
+            engine: [name for name in CACHES if name in KV_TYPES[engine]] for engine in ENGINES
+        },
         "own_bits": OWN_BITS,
         "start": START,
         "fixed": FIXED,
