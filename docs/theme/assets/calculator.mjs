@@ -179,7 +179,7 @@ function answer(inputs) {
   const verdict = host.querySelector(".verdict"), result = host.querySelector(".result");
   try {
     const caches = data.engine_caches[state.engine];
-    const why = caches.includes(state.kv) ? refusal(inputs) : "kv";
+    const why = caches.includes(state.kv) ? refusal(inputs) : "no-cache";
     const shown = { engine: state.engine, kv: state.kv, caches: caches.join(", "), limit: whole(inputs.context_limit), context: whole(inputs.context), heads: inputs.heads, kv_heads: inputs.kv_heads, gpus: inputs.gpus };
     if (why) {
       verdict.textContent = fill(words[why] ?? words[`${why}-refused`], shown);
