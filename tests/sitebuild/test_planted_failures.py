@@ -6,6 +6,7 @@ stages of a build, and a few that stand for the rest, are planted alone.
 
 import re
 import signal
+import subprocess
 from dataclasses import dataclass
 
 import pytest
@@ -48,6 +49,11 @@ PLANTS = {
         "import os; os._exit(3)",
         "the process running the block ended with 3",
         at='```python exec="on"',  # a process that is gone cannot say more than which block it ran
+    ),
+    "dies-at-its-end": block(
+        "import atexit, os; atexit.register(lambda: os._exit(4))",
+        "the process running the block ended with 4",
+        at='```python exec="on"',
     ),
     "hangs": block("while True: pass", "the block ran for more than 5 s", at='```python exec="on"'),
     "warns": block("import warnings; warnings.warn('look out')", "UserWarning: look out"),
@@ -227,6 +233,21 @@ def test_an_edit_while_the_build_runs_does_not_lose_a_result(site):
     assert result.returncode == 0, result.stderr
     assert "block-error" not in site.read("page/index.html")
     assert '<span class="val">6</span>' in site.read("page/index.html")
+
+
+def test_what_a_block_has_started_ends_with_it(site):
+    start = "import subprocess\nprint(subprocess.Popen(['sleep', '60']).pid)\n"
+    site.edit("docs/blocks/page.py", "# %% second\n", f"# %% second\n{start}")
+    result = site.build()
+    assert result.returncode == 0, result.stderr
+    pid = int(re.search(r"(\d{2,})</p>", site.read("page/index.html"))[1])
+    assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be buried does not."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return found.stdout.strip()[:1] not in ("", "Z")
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])

@@ -4,8 +4,10 @@ Each page's blocks run in a process of their own (`sitebuild.run.child`), alone 
 that no neighbour spoils a timing. Both editions are then rendered from the same results.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,7 +139,8 @@ def _run_page(
             store.put(block.key, result)
     if death:
         finished = {result["name"] for result in done}
-        victim = next(block for name, block in blocks.items() if name not in finished)
+        unfinished = [block for name, block in blocks.items() if name not in finished]
+        victim = (unfinished or list(blocks.values()))[0 if unfinished else -1]  # or at its exit
         page.report(victim.fence.line, death)
     ran.num_run += len(done)
     ran.seconds += seconds
@@ -162,13 +165,15 @@ def _in_child(
                 cwd=root,
                 env=os.environ | {"MPLBACKEND": "svg"} | pinned,
                 text=True,
+                process_group=0,
             )
         try:
             with child.stdin as stdin:
                 json.dump({"blocks": blocks, "catalogues": catalogues}, stdin)
             overran = _wait(child, out)
         finally:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # and whatever a block has started
             child.wait()
         done = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
         said = errors.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
