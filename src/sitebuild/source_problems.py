@@ -31,6 +31,10 @@ def _wrong_values(ran: Ran) -> list[Problem]:
     common = build_values(ran)
     found = []
     for page in (page for edition in ran.pages.values() for page in edition.values()):
+        found += [
+            Problem(page.file, line, f"{odd}` is not understood: write `#!val name` on one line")
+            for line, odd in page.odd_values
+        ]
         if any(ran.result(block) is None for block in page.blocks):
             continue  # a block that failed has named nothing; its own problem is reported
         named = dict(common)

@@ -113,6 +113,9 @@ PLANTS = {
     ),
     "bad-hl-lines": fence('exec="on" source="above" hl_lines="first"', 'hl_lines="first"'),
     "unknown-value": prose("`#!val nothing`", "no block of this page names the value 'nothing'"),
+    "misspelt-value": prose("`#!vla nothing`", "`#!vla nothing` is not understood: write `#!val"),
+    "value-without-a-name": prose("`#!val`", "`#!val` is not understood: write `#!val name`"),
+    "value-over-two-lines": prose("`#!val\nnothing`", "`#!val` is not understood: write `#!val"),
     "bad-tex": prose(r"$\frac{1}{$", r"formula '\\frac{1}{'"),
     "bad-display-tex": prose(r"$$\undefinedmacro x$$", "formula"),
     "broken-link": prose("[gone](gone.md)", "contains a link 'gone.md'"),
@@ -223,6 +226,15 @@ def test_blocks_that_silently_do_not_run_are_told(site):
     assert result.returncode == 1
     for edition in ("en", "zh"):
         assert f"docs/{edition}/page.md:5: first did not reach the page" in result.stderr
+
+
+@pytest.mark.parametrize("indent", ["    ", "\t"])
+def test_a_block_that_is_indented_like_code_is_told(site, indent):
+    fence = '```python exec="on" cell="second"\n```\n'
+    site.edit_both("page.md", fence, fence.replace("```", f"{indent}```"))
+    result = site.build()
+    assert result.returncode == 1
+    assert "docs/en/page.md:8: second did not reach the page" in result.stderr
 
 
 def test_an_edit_while_the_build_runs_does_not_lose_a_result(site):

@@ -18,6 +18,7 @@ EDITIONS = ("en", "zh")
 CELL = re.compile(r"^# %% *(?P<name>\S.*?) *$")
 NOT_SHOWN = "# not shown"
 VALUE = re.compile(r"`#!val +(?P<name>[^`]*?) *`")
+NO_VALUE = re.compile(r"`#!(?!val +[^`\s][^`]*`)[^`]*")
 
 
 @dataclass
@@ -85,6 +86,11 @@ class Page:
     def values(self) -> list[tuple[int, str]]:
         """Names of the inline values `#!val name` in the prose, with their lines."""
         return [(n, match["name"]) for n, line in self.prose for match in VALUE.finditer(line)]
+
+    @property
+    def odd_values(self) -> list[tuple[int, str]]:
+        """What begins like an inline value and is none, with its lines."""
+        return [(n, match[0]) for n, line in self.prose for match in NO_VALUE.finditer(line)]
 
     def report(self, line: int, message: str) -> None:
         """Note a problem at a line of this page."""
