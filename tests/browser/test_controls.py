@@ -55,6 +55,21 @@ def test_the_palette_switch_changes_figures_and_lasts_in_both_editions(page: Pag
     assert scheme_of(page) == "slate"
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_keyboard_stops_at_the_switch_that_is_seen(page: Page, home: str, scheme: str):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(home)
+    switch = page.locator("[name=__palette]:focus + label")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if switch.count():
+            break
+    assert switch.is_visible()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('[name=__palette]:focus + label').offsetWidth")
+    assert scheme_of(page) == {"light": "slate", "dark": "default"}[scheme]
+
+
 def test_the_language_link_leads_there_and_back(page: Page, home: str):
     inner = next(path for path in reversed(page_paths()) if path.startswith("zh/"))
     page.goto(home + inner)

@@ -42,6 +42,7 @@ def open_page(window: BrowserContext, view: str, home: str, path: str) -> Opened
     page.on("console", lambda m: _note(problems, m.type in ("error", "warning"), m.text))
     page.on("pageerror", lambda error: problems.append(f"uncaught: {error}"))
     page.goto(home + path, wait_until="load")
+    page.wait_for_selector("label[for^=__palette]:visible")  # the theme's script has shown it
     return opened
 
 
