@@ -25,6 +25,7 @@ def test_greedy_does_not_choose_where_a_weight_was_broken(wrong):
         (Sampler(temperature=0.5), np.array([1, 16, 4, 9]) / 30),  # p² over its sum
         (Sampler(temperature=0), [0, 1, 0, 0]),
         (Sampler(temperature=1e-30), [0, 1, 0, 0]),
+        (Sampler(temperature=1e-300), [0, 1, 0, 0]),
         (Sampler(top_k=2), [0, 4 / 7, 0, 3 / 7]),
         (Sampler(top_k=100), [0.1, 0.4, 0.2, 0.3]),
         (Sampler(top_p=0.65), [0, 4 / 7, 0, 3 / 7]),

@@ -75,7 +75,8 @@ class Sampler:
         with np.errstate(
             over="ignore"
         ):  # a tiny temperature: -inf is right for all but the largest
-            logits = (logits - largest) / np.float32(self.temperature)
+            temperature = max(np.float32(self.temperature), np.finfo(np.float32).tiny)  # never 0
+            logits = (logits - largest) / temperature
         if self.top_k is not None:
             logits = keep_top_k(logits, self.top_k)
         if self.top_p is not None:
