@@ -37,7 +37,9 @@ def show_rows(rows):
             if row.page:
                 concept = f"[{concept}](../{row.page}/)"
             code = ", ".join(map(code_link, row.code))
-            lines = filter(None, (translate(row.sentence), row.formula, code))
+            lines = filter(
+                None, (*map(translate, (row.sentence, row.formula)), code)
+            )
             cells.append((concept, "<br>".join(lines), translate(number)))
         headings = {translate(heading): "" for heading in columns}
         return to_markdown(headings, cells, str)
@@ -653,7 +655,7 @@ show_rows(
             "inference 2N, training 6N",
             "training-and-inference",
             "Each weight is multiplied and added once for a token; training goes backwards as well, twice the work.",
-            r"$2N \text{ and } 6N$",
+            "$2N$, $6N$",
             (
                 "src/membound/cost/formulas.py#matmul_flops",
                 "src/membound/training.py#backward",

@@ -253,8 +253,10 @@ table(
     [
         (
             query,
-            f"{step.keys.start}, {step.keys.stop - 1}",
-            ", ".join(number(s) for s in step.scores[query % SIDE]),
+            f"{step.keys.start},\N{NO-BREAK SPACE}{step.keys.stop - 1}",
+            ",\N{NO-BREAK SPACE}".join(
+                number(s) for s in step.scores[query % SIDE]
+            ),
             number(m),
             "—" if old_m == -np.inf else f"{np.exp(old_m - m):.4f}",
             total,

@@ -30,7 +30,19 @@ def recorded(act) -> Recorder:
 
 @pytest.mark.parametrize(
     "text",
-    ["12", "12.5 ms", "≥ 3x", "1 GiB", "30 GB/s", "80 %", "—", "1,024", "16Ki", "`head_dim`"],
+    [
+        "12",
+        "12.5 ms",
+        "≥ 3x",
+        "1 GiB",
+        "30 GB/s",
+        "80 %",
+        "—",
+        "1,024",
+        "16Ki",
+        "`head_dim`",
+        "$n(n+1)$",
+    ],
 )
 def test_what_has_no_words_is_shown_as_it_is(text):
     assert Recorder(CATALOGUES).translate(text, "zh") == text

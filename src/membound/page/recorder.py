@@ -13,7 +13,7 @@ from typing import Any
 Translate = Callable[[str], str]
 
 LETTERS = re.compile(r"[^\W\d_]")
-NOT_WORDS = re.compile(r"`[^`]*`|\{[^}]*\}")  # code, and what `fill` puts in
+NOT_WORDS = re.compile(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}")  # code, formulas, what `fill` puts in
 # "12.5 ms", "≥ 3x", "1 GiB": a quantity reads the same in every language; "8 heads" does not.
 UNIT = r"(?:[numµ]?s|[kKMGT]?i?B(?:/s)?|[kKMGT]i?|x|×|%|dB|[MG]?FLOPs?(?:/s)?)"
 QUANTITY = re.compile(rf"^[<>≤≥≈~−-]? ?[\d.,]+ ?{UNIT}?$")
@@ -74,11 +74,12 @@ class Recorder(io.TextIOBase):
         if text in self._given:
             return self._given[text][language]
         template, values = self._templates.get(text, (text, {}))
-        words = NOT_WORDS.sub("", template)
-        if language == "en" or not LETTERS.search(words) or QUANTITY.match(text):
+        if language == "en" or QUANTITY.match(text):
             return text
         words = self.catalogues[language].get(template)
         if words is None:
+            if not LETTERS.search(NOT_WORDS.sub("", template)):
+                return text
             raise MissingLabelError(
                 f"no {language} words for {template!r}: add it to docs/labels.toml"
             )

@@ -19,7 +19,12 @@ from sitebuild.render.rendering import current
 
 FIGURE_IN_PARAGRAPH = re.compile(r"<p>\s*(<figure\b.*?</figure>)\s*</p>", re.S)
 CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”‘’…—]"
-BETWEEN_CHINESE = re.compile(rf"(?<={CHINESE})\n(?={CHINESE})")
+INLINE = r"(?:a|code|em|math|span|strong)\b"
+AFTER_CHINESE = re.compile(
+    rf"({CHINESE}(?:</{INLINE}>)*)\n *(?=(?:<{INLINE}[^>]*>)*{CHINESE})"
+    rf"|([，。：；、！？）](?:</{INLINE}>)*)[\n ]+(?=[^\s<]|<{INLINE})"
+)
+STOP_AFTER_FORMULA = re.compile(r"(<math\b(?:(?!</math>).)*</math>[，。：；、！？）]+)", re.S)
 NOT_SHOWN_AGAIN = ("cell", "raises")
 
 
@@ -76,8 +81,10 @@ class Tidy(Postprocessor):
     """Mends what Markdown does to figures inside tabs, and to Chinese broken over lines."""
 
     def run(self, text: str) -> str:
-        """Unwrap each figure; close the gap that a line end leaves between two Chinese words."""
-        return BETWEEN_CHINESE.sub("", FIGURE_IN_PARAGRAPH.sub(r"\1", text))
+        """Unwrap each figure; close the gaps after Chinese; no line begins with a stop."""
+        text = FIGURE_IN_PARAGRAPH.sub(r"\1", text)
+        text = STOP_AFTER_FORMULA.sub(r'<span class="mb-together">\1</span>', text)
+        return AFTER_CHINESE.sub(lambda kept: kept[1] or kept[2], text)
 
 
 class Blocks(Extension):
