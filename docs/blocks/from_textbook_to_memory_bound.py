@@ -181,7 +181,7 @@ check(
 check(
     "time of the textbook, times that of the last rung",
     measured(ms[first] / ms[last]),
-    band(1.05, 8),
+    band(0.8, 8),
     spec=".2f",
 )
 check(

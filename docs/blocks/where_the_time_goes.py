@@ -325,12 +325,11 @@ def prefill():
 
 
 def decode():
-    global token
-    token = int(model.decode(token, cache).argmax())
+    answer.append(int(model.decode(answer[-1], cache).argmax()))
 
 
 ttft = measure(prefill, repeats=3).median_s
-token = int(prefill().argmax())
+answer = [int(prefill().argmax())]
 timings = interleave({"decode": decode} | probes, warmup=1, repeats=12)
 tpot = timings.pop("decode").median_s
 speed = max(array.nbytes / timing.median_s for timing in timings.values())
