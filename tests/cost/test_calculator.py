@@ -29,7 +29,7 @@ def deployments(draw):
         "engine": engine,
         "context": context,
         "answer": draw(st.integers(1, context - 1)),
-        "concurrency": draw(st.integers(1, 300 if engine != "llama.cpp" else 200)),
+        "concurrency": draw(st.integers(1, 300)),
         "gpus": draw(st.sampled_from([1, 2, 4, 8])),
     }
 
@@ -147,6 +147,7 @@ def test_the_advice_follows_what_binds(changed, change):
         ({"gpus": 64.0}, "heads"),
         ({"kv_heads": 6.0, "gpus": 4.0}, "kv-heads"),
         ({"engine": "llama.cpp", "gpus": 2.0}, "llama.cpp-gpus"),
+        ({"engine": "llama.cpp", "concurrency": 257.0}, "llama.cpp-requests"),
         ({}, ""),
     ],
 )

@@ -62,6 +62,7 @@ def test_the_largest_pass_is_a_chunk_and_logits_of_all_requests():
         ({"output_tokens": 0}, "got 0"),
         ({"tensor_parallel": 3}, "must divide the 32 heads of llama-3.1-8b, got 3"),
         ({"tensor_parallel": 2, "engine": "llama.cpp"}, "must be 1 with llama.cpp"),
+        ({"concurrency": 257, "engine": "llama.cpp"}, "at most 256 with llama.cpp, got 257"),
         ({"reserve": -1.0}, "reserve must be from 0 to the 8.*, got -1"),
     ],
 )

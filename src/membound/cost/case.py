@@ -6,6 +6,8 @@ Like `formulas` this is the part of Python that becomes JavaScript, for the page
 import math
 from typing import TypedDict
 
+MOST_LLAMACPP_REQUESTS = 256.0
+
 
 class Case(TypedDict):
     """A model in a format, its load, an engine's settings, and the GPUs: whole numbers as floats.
@@ -98,6 +100,8 @@ def refusal(case: Case):
         return "answer"
     if case["engine"] == "llama.cpp" and case["gpus"] > 1.0:
         return "llama.cpp-gpus"
+    if case["engine"] == "llama.cpp" and case["concurrency"] > MOST_LLAMACPP_REQUESTS:
+        return "llama.cpp-requests"
     if not divides(case["gpus"], case["heads"]):
         return "heads"
     fewer, more = min(case["gpus"], case["kv_heads"]), max(case["gpus"], case["kv_heads"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from membound.cost import memory
+from membound.cost.case import MOST_LLAMACPP_REQUESTS
 from membound.cost.inputs import model_inputs
 from membound.cost.spec import ModelSpec
 from membound.quant.blocks import FORMATS
@@ -111,7 +112,7 @@ class KVPolicy:
 
     def check(self, spec: ModelSpec, num_sequences: int = 1) -> None:
         """Refuse a cache that no engine would make: a `ValueError` says why."""
-        most = int(memory.MOST_LLAMACPP_REQUESTS)
+        most = int(MOST_LLAMACPP_REQUESTS)
         if self.engine == "llama.cpp" and num_sequences > most:
             raise ValueError(f"llama.cpp serves at most {most} sequences, got {num_sequences}")
         if self.engine == "llama.cpp" and spec.is_mla and self.key_type != self.value_type:

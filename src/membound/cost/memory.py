@@ -6,7 +6,7 @@ more never fits where less does not.
 
 import math
 
-from membound.cost.case import Case, refusal
+from membound.cost.case import MOST_LLAMACPP_REQUESTS, Case, refusal
 from membound.cost.formulas import (
     activation_bytes,
     kv_bytes,
@@ -21,7 +21,6 @@ from membound.cost.formulas import (
 GIB = 1073741824.0
 MOST_GPUS = 64.0
 MOST_REQUESTS = 1048576.0
-MOST_LLAMACPP_REQUESTS = 256.0
 
 
 def layer_bytes(case: Case):

@@ -5,7 +5,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from membound.cost import memory
-from membound.cost.case import refusal
+from membound.cost.case import MOST_LLAMACPP_REQUESTS, refusal
 from membound.cost.inputs import device_inputs, model_inputs, weight_inputs
 from membound.cost.kv import KVPolicy
 from membound.cost.spec import ModelSpec
@@ -52,7 +52,7 @@ class Sizing:
                 f"reserve must be from 0 to the {self.device.memory_bytes:.0f} bytes of the "
                 f"device, got {self.reserve}"
             )
-        self.policy.check(self.spec, self.concurrency)
+        self.policy.check(self.spec)
         refused = refusal(self.inputs)
         if refused:
             raise ValueError(self._reason(refused))
@@ -67,6 +67,8 @@ class Sizing:
             f"{self.context}: at most {self.context - 1} would, got {self.output_tokens}",
             "llama.cpp-gpus": "tensor_parallel must be 1 with llama.cpp, which gives each GPU "
             f"whole layers: got {gpus}",
+            "llama.cpp-requests": f"concurrency must be at most {MOST_LLAMACPP_REQUESTS:.0f} with "
+            f"llama.cpp, got {self.concurrency}",
             "heads": f"tensor_parallel must divide the {self.spec.num_heads} heads of {name}, "
             f"got {gpus}",
             "kv-heads": f"tensor_parallel must divide the {self.spec.num_kv_heads} KV heads of "

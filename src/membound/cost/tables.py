@@ -73,8 +73,9 @@ def find_device(name: str) -> Device:
 def _find(name: str, known: Mapping[str, Entry], kind: str) -> Entry:
     if name.lower() in known:
         return known[name.lower()]
-    near = get_close_matches(name.lower(), known, n=3, cutoff=0.4) or list(known)
-    raise ValueError(f"no {kind} is called {name!r}; the nearest known: {', '.join(near)}")
+    near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
+    which = f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(known)}"
+    raise ValueError(f"no {kind} is called {name!r}; {which}")
 
 
 def _read(file_name: str) -> dict[str, dict]:

@@ -80,6 +80,7 @@ WORDS = {
     "kv-heads-refused": "{kv_heads} KV heads and {gpus} GPUs: one must divide the other.",
     "llama.cpp-gpus": "By default llama.cpp gives each GPU whole layers, and here each layer is "
     "split: choose 1 GPU, or another engine.",
+    "llama.cpp-requests": "llama.cpp serves at most 256 requests at once.",
     "no-cache": "{engine} has no cache in {kv}: choose {caches}, or another engine.",
     "cannot": "These numbers have no answer: {why}.",
     "fits": "It fits: {total} of {memory} on each GPU, {free} to spare.",
