@@ -1,5 +1,7 @@
 """Each test is one sentence that `membound.model.fast` says of itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,19 @@ def test_it_continues_a_prompt_that_the_plain_pass_processed():
     logits = FastDecoder(weights).decode(TOKENS[30], cache)
     whole = forward(weights, TOKENS[:31], ContiguousCache(3, 2, 8, 64))
     assert np.allclose(logits, whole[-1], atol=1e-5)
+
+
+def test_rotations_made_in_advance_are_those_of_the_position_wherever_it_comes_from():
+    weights = tiny.weights()
+    weights = replace(weights, config=replace(weights.config, context_length=300))
+    tokens = TOKENS * 5
+    fast, cache = FastDecoder(weights), ContiguousCache(3, 2, 8, 300)
+    forward(weights, tokens[:30], cache)
+    decoded = [fast.decode(token_id, cache) for token_id in tokens[30:300]]
+    whole = forward(weights, tokens[:300], ContiguousCache(3, 2, 8, 300))
+    assert np.allclose(decoded, whole[30:], atol=1e-5)
+    cache.truncate(5)  # and back, before the first of them
+    assert np.allclose(fast.decode(tokens[5], cache), whole[5], atol=1e-5)
 
 
 def test_the_next_step_leaves_the_last_ones_logits_alone():

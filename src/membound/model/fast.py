@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from membound.arrays import Float32, off_the_line
+from membound.arrays import Complex64, Float32, off_the_line
 from membound.cache.interface import KVCache
 from membound.model.transformer import check_tokens
 from membound.model.weights import Weights
@@ -60,6 +60,7 @@ class FastDecoder:
         # Queries are scaled as they are rotated, which is free, and not as scores.
         self._scales = np.ones((num_heads + num_kv_heads, 1), np.float32)
         self._scales[:num_heads] = config.head_dim**-0.5
+        self._positions = range(0)  # of `_rotations`
 
     def decode(self, token_id: int, cache: KVCache) -> Float32:
         """Process the token that follows those in `cache`; return its logits (vocab_size,)."""
@@ -68,7 +69,7 @@ class FastDecoder:
         known = type(token_id) is int and 0 <= token_id < len(weights.embedding)
         if not (known and position < weights.config.context_length):
             check_tokens(weights.config, [token_id], position)  # which says what is wrong, if it is
-        rotations = weights.rotations(position) * self._scales
+        rotations = self._rotations_at(position)
         x = weights.embedding[token_id].copy()
         with np.errstate(over="ignore"):  # of exp(-gate), in _activate; entered once, for it costs
             for index, layer in enumerate(weights.layers):
@@ -86,6 +87,14 @@ class FastDecoder:
         cache.advance(1)
         self._normalise(x, weights.norm)
         return np.dot(weights.head, h)
+
+    def _rotations_at(self, position: int) -> Complex64:
+        """What to multiply q and k by, (num_heads + num_kv_heads, head_dim / 2); made in advance."""
+        if position not in self._positions:
+            self._positions = range(position, position + 256)
+            rotations = self._weights.rotations(self._positions)
+            self._rotations = rotations[:, None] * self._scales
+        return self._rotations[position - self._positions.start]
 
     def _normalise(self, x: Float32, weight: Float32) -> None:
         """`norms.rms_norm` into h; the mean square is a dot product, in one call."""
