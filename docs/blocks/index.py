@@ -47,7 +47,7 @@ def one_pass(num_tokens):
         return lambda: (cache.truncate(0), model.decode(text_ids[0], cache))
     return lambda: (
         cache.truncate(0),
-        model.prefill(text_ids[:num_tokens], cache),
+        model.forward(text_ids[:num_tokens], cache),
     )
 
 

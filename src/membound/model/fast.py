@@ -89,7 +89,7 @@ class FastDecoder:
         return np.dot(weights.head, h)
 
     def _rotations_at(self, position: int) -> Complex64:
-        """What to multiply q and k by, (num_heads + num_kv_heads, head_dim / 2); made in advance."""
+        """What q and k are multiplied by: (num_heads + num_kv_heads, head_dim / 2)."""
         if position not in self._positions:
             self._positions = range(position, position + 256)
             rotations = self._weights.rotations(self._positions)
