@@ -50,15 +50,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every page in every window; at the desk alone for a test that asks for `keyboard`."""
     if "opened" in metafunc.fixturenames:
         views = ["desktop"] if "keyboard" in metafunc.fixturenames else list(VIEWS)
-        pairs = {
-            f"{view}:{path or 'home'}": (view, path) for view in views for path in page_paths()
-        }
-        # One process runs all tests of a page, and loads it once.
-        cases = [
-            pytest.param(pair, id=label, marks=pytest.mark.xdist_group(label))
-            for label, pair in pairs.items()
-        ]
-        metafunc.parametrize("opened", cases, indirect=True, scope="module")
+        pairs = [(view, path) for view in views for path in page_paths()]
+        labels = [f"{view}:{path or 'home'}" for view, path in pairs]
+        metafunc.parametrize("opened", pairs, ids=labels, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
