@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from membound.cost.spec import ModelSpec
-from membound.quoted import quote
+from membound.quoted import quote, whole
 
 # model_type: the architecture in GGUF's names, and what the class fills in.
 FAMILIES = MappingProxyType(
@@ -94,18 +94,18 @@ def config_spec(config: Mapping[str, Any], name: str, source: str = "config.json
     keys = defaults | {key: value for key, value in config.items() if value is not None}
     if config.get("sliding_window", 0) is None:
         keys.pop("sliding_window", None)  # null switches it off; no key leaves the default
-    num_heads, hidden = _number(keys, "num_attention_heads"), _number(keys, "hidden_size")
+    num_heads, hidden = whole(keys, "num_attention_heads"), whole(keys, "hidden_size")
     fields = {
         "name": name,
         "architecture": architecture,
-        "vocab_size": _number(keys, "vocab_size"),
+        "vocab_size": whole(keys, "vocab_size"),
         "hidden_size": hidden,
-        "num_layers": _number(keys, "num_hidden_layers"),
+        "num_layers": whole(keys, "num_hidden_layers"),
         "num_heads": num_heads,
-        "num_kv_heads": _number(keys, "num_key_value_heads", num_heads),
-        "intermediate_size": _number(keys, "intermediate_size"),
+        "num_kv_heads": whole(keys, "num_key_value_heads", num_heads),
+        "intermediate_size": whole(keys, "intermediate_size"),
         "tied_embeddings": bool(keys.get("tie_word_embeddings", False)),
-        "context_length": _number(keys, "max_position_embeddings"),
+        "context_length": whole(keys, "max_position_embeddings"),
         "source": source,
     }
     fields |= _latent(keys) if architecture == "deepseek2" else _heads(keys, hidden, num_heads)
@@ -113,35 +113,26 @@ def config_spec(config: Mapping[str, Any], name: str, source: str = "config.json
     return ModelSpec(**fields)
 
 
-def _number(
-    keys: Mapping[str, Any], key: str, default: int | None = None, *, least: int = 1
-) -> int:
-    value = keys.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{key} must be a whole number from {least}, got {quote(value)}")
-    return value
-
-
 def _heads(keys: Mapping[str, Any], hidden: int, num_heads: int) -> dict[str, int]:
-    return {"head_dim": _number(keys, "head_dim", hidden // num_heads)}
+    return {"head_dim": whole(keys, "head_dim", hidden // num_heads)}
 
 
 def _latent(keys: Mapping[str, Any]) -> dict[str, int]:
-    rope = _number(keys, "qk_rope_head_dim")
+    rope = whole(keys, "qk_rope_head_dim")
     return {
-        "num_kv_heads": _number(keys, "num_attention_heads"),
-        "head_dim": _number(keys, "qk_nope_head_dim") + rope,
-        "value_dim": _number(keys, "v_head_dim", 128),
+        "num_kv_heads": whole(keys, "num_attention_heads"),
+        "head_dim": whole(keys, "qk_nope_head_dim") + rope,
+        "value_dim": whole(keys, "v_head_dim", 128),
         "rope_head_dim": rope,
-        "kv_lora_rank": _number(keys, "kv_lora_rank", 512),
+        "kv_lora_rank": whole(keys, "kv_lora_rank", 512),
         # null is a real answer here: queries are not compressed then
-        "q_lora_rank": _number(keys, "q_lora_rank") if "q_lora_rank" in keys else 0,
+        "q_lora_rank": whole(keys, "q_lora_rank") if "q_lora_rank" in keys else 0,
     }
 
 
 def _windows(keys: Mapping[str, Any], kind: str) -> dict[str, int]:
     """How many layers slide: by `layer_types`, else by the rule of the class."""
-    num_layers, window = _number(keys, "num_hidden_layers"), keys.get("sliding_window", 0)
+    num_layers, window = whole(keys, "num_hidden_layers"), keys.get("sliding_window", 0)
     types = keys.get("layer_types")
     if types is not None:
         if not isinstance(types, list) or len(types) != num_layers:
@@ -159,18 +150,18 @@ def _windows(keys: Mapping[str, Any], kind: str) -> dict[str, int]:
     elif not window or kind in ("llama", "deepseek_v2", "deepseek_v3"):
         sliding = 0
     elif kind == "gemma3_text":  # every 6th is full
-        sliding = num_layers - num_layers // _number(keys, "sliding_window_pattern", 6)
+        sliding = num_layers - num_layers // whole(keys, "sliding_window_pattern", 6)
     elif kind in ("gemma2", "gpt_oss"):  # they alternate, a window first
         sliding = num_layers - num_layers // 2
     elif kind in ("qwen2", "qwen3", "qwen3_moe"):
         slides = keys.get("use_sliding_window")
-        first = _number(keys, "max_window_layers", 28, least=0) if slides else num_layers
+        first = whole(keys, "max_window_layers", 28, least=0) if slides else num_layers
         sliding = max(0, num_layers - first)
     else:
         sliding = num_layers
     if not sliding:
         return {}
-    return {"num_window_layers": sliding, "window": _number(keys, "sliding_window")}
+    return {"num_window_layers": sliding, "window": whole(keys, "sliding_window")}
 
 
 def _experts(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,8 +178,8 @@ def _experts(keys: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"moe_layer_freq must be 1, got {quote(keys['moe_layer_freq'])}")
     return {
         "num_experts": count,
-        "experts_per_token": _number(keys, "num_experts_per_tok"),
-        "expert_size": _number(keys, "moe_intermediate_size", keys["intermediate_size"]),
+        "experts_per_token": whole(keys, "num_experts_per_tok"),
+        "expert_size": whole(keys, "moe_intermediate_size", keys["intermediate_size"]),
         "num_shared_experts": keys.get("n_shared_experts", 0),
         "num_dense_layers": keys.get("first_k_dense_replace", 0),
         "router_bias": keys.get("topk_method") == "noaux_tc",

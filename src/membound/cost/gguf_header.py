@@ -14,7 +14,7 @@ from membound.cost.spec import ARCHITECTURES, ModelSpec
 from membound.cost.tensors import Tensor
 from membound.cost.weights import Weights, sum_weights
 from membound.gguf.reader import GGUFFile, read_gguf
-from membound.quoted import quote
+from membound.quoted import quote, whole
 
 # Where the file does not say which layers slide: each Nth is full (src/models/*.cpp).
 FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2}
@@ -41,7 +41,7 @@ def header_spec(file: GGUFFile, name: str) -> ModelSpec:
             f"general.architecture must be one of {', '.join(ARCHITECTURES)}, whose layers are "
             f"known here; got {quote(architecture)}"
         )
-    num_files = _number(metadata, "split.count", 1, least=0)
+    num_files = whole(metadata, "split.count", 1, least=0)
     if num_files > 1:
         raise ValueError(f"a model must be in one file to be added up; this is one of {num_files}")
     if "token_embd.weight" not in file.tensors:
@@ -51,42 +51,36 @@ def header_spec(file: GGUFFile, name: str) -> ModelSpec:
         for key, value in metadata.items()
         if key.startswith(f"{architecture}.")
     }
-    num_heads, hidden = _number(keys, "attention.head_count"), _number(keys, "embedding_length")
+    num_heads, hidden = (
+        whole(keys, "attention.head_count"),
+        whole(keys, "embedding_length"),
+    )
     # Layers that draft are not counted as layers.
-    nextn = _number(keys, "nextn_predict_layers", 0, least=0)
+    nextn = whole(keys, "nextn_predict_layers", 0, least=0)
     given = metadata.get("general.name")
     fields = {
         "name": given if isinstance(given, str) and given.isprintable() else name,
         "architecture": architecture,
         "vocab_size": file.tensors["token_embd.weight"].shape[0],
         "hidden_size": hidden,
-        "num_layers": _number(keys, "block_count") - nextn,
+        "num_layers": whole(keys, "block_count") - nextn,
         "num_heads": num_heads,
-        "num_kv_heads": _number(keys, "attention.head_count_kv", num_heads),
-        "head_dim": _number(keys, "attention.key_length", hidden // num_heads),
+        "num_kv_heads": whole(keys, "attention.head_count_kv", num_heads),
+        "head_dim": whole(keys, "attention.key_length", hidden // num_heads),
         "intermediate_size": _intermediate_size(keys),
         "tied_embeddings": "output.weight" not in file.tensors,
-        "context_length": _number(keys, "context_length"),
+        "context_length": whole(keys, "context_length"),
         "source": file.path,
         "verified": True,
     }
-    fields["value_dim"] = _number(keys, "attention.value_length", fields["head_dim"])
+    fields["value_dim"] = whole(keys, "attention.value_length", fields["head_dim"])
     return ModelSpec(**fields | _latent(keys) | _windows(keys, architecture) | _experts(keys))
 
 
-def _number(
-    keys: Mapping[str, Any], key: str, default: int | None = None, *, least: int = 1
-) -> int:
-    value = keys.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{key} must be a whole number from {least}, got {quote(value)}")
-    return value
-
-
 def _intermediate_size(keys: Mapping[str, Any]) -> int:
-    if _number(keys, "feed_forward_length", 0, least=0) or "expert_feed_forward_length" not in keys:
-        return _number(keys, "feed_forward_length")
-    return _number(keys, "expert_feed_forward_length")
+    if whole(keys, "feed_forward_length", 0, least=0) or "expert_feed_forward_length" not in keys:
+        return whole(keys, "feed_forward_length")
+    return whole(keys, "expert_feed_forward_length")
 
 
 def _latent(keys: Mapping[str, Any]) -> dict[str, int]:
@@ -94,36 +88,36 @@ def _latent(keys: Mapping[str, Any]) -> dict[str, int]:
     if "attention.key_length_mla" not in keys:
         return {}
     return {
-        "num_kv_heads": _number(keys, "attention.head_count"),
-        "head_dim": _number(keys, "attention.key_length_mla"),
-        "value_dim": _number(keys, "attention.value_length_mla"),
-        "kv_lora_rank": _number(keys, "attention.kv_lora_rank"),
-        "q_lora_rank": _number(keys, "attention.q_lora_rank", 0, least=0),
-        "rope_head_dim": _number(keys, "rope.dimension_count"),
+        "num_kv_heads": whole(keys, "attention.head_count"),
+        "head_dim": whole(keys, "attention.key_length_mla"),
+        "value_dim": whole(keys, "attention.value_length_mla"),
+        "kv_lora_rank": whole(keys, "attention.kv_lora_rank"),
+        "q_lora_rank": whole(keys, "attention.q_lora_rank", 0, least=0),
+        "rope_head_dim": whole(keys, "rope.dimension_count"),
     }
 
 
 def _windows(keys: Mapping[str, Any], architecture: str) -> dict[str, int]:
-    window = _number(keys, "attention.sliding_window", 0, least=0)
+    window = whole(keys, "attention.sliding_window", 0, least=0)
     if architecture not in FULL_EVERY or not window:
         return {}
-    num_layers = _number(keys, "block_count")
+    num_layers = whole(keys, "block_count")
     pattern = keys.get("attention.sliding_window_pattern")
     if isinstance(pattern, np.ndarray):  # a flag for each layer
         sliding = int(np.count_nonzero(pattern))
     else:
-        every = _number(keys, "attention.sliding_window_pattern", FULL_EVERY[architecture])
+        every = whole(keys, "attention.sliding_window_pattern", FULL_EVERY[architecture])
         sliding = num_layers - num_layers // every
     return {"window": window, "num_window_layers": sliding}
 
 
 def _experts(keys: Mapping[str, Any]) -> dict[str, int]:
-    if not _number(keys, "expert_count", 0, least=0):
+    if not whole(keys, "expert_count", 0, least=0):
         return {}
     return {
-        "num_experts": _number(keys, "expert_count"),
-        "experts_per_token": _number(keys, "expert_used_count"),
-        "expert_size": _number(keys, "expert_feed_forward_length", keys.get("feed_forward_length")),
-        "num_shared_experts": _number(keys, "expert_shared_count", 0, least=0),
-        "num_dense_layers": _number(keys, "leading_dense_block_count", 0, least=0),
+        "num_experts": whole(keys, "expert_count"),
+        "experts_per_token": whole(keys, "expert_used_count"),
+        "expert_size": whole(keys, "expert_feed_forward_length", keys.get("feed_forward_length")),
+        "num_shared_experts": whole(keys, "expert_shared_count", 0, least=0),
+        "num_dense_layers": whole(keys, "leading_dense_block_count", 0, least=0),
     }

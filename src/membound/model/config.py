@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from membound.quoted import quote
+from membound.quoted import quote, whole
 
 ARCHITECTURE = "llama"
 
@@ -88,10 +88,7 @@ def _read(metadata: Mapping[str, Any], key: str, default: Any = None) -> Any:
 
 
 def _whole(metadata: Mapping[str, Any], key: str, default: int | None = None) -> int:
-    value = _read(metadata, key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{key} must be a whole number from 1, got {quote(value)}")
-    return value
+    return whole({key: _read(metadata, key, default)}, key)
 
 
 def _positive(metadata: Mapping[str, Any], key: str, default: float | None = None) -> float:
